@@ -1,0 +1,48 @@
+"""Errors that speak to the user: each names the argument, its value and what was expected."""
+
+from __future__ import annotations
+
+
+class LlrError(Exception):
+    """Base class of every error that this library raises on purpose."""
+
+
+class InputError(LlrError, ValueError):
+    """Report one argument that cannot be used.
+
+    Args:
+        argument: name of the argument, as the caller wrote it.
+        value: the offending value; long values are shortened in the message.
+        expected: what would have been accepted, e.g. ``"a rational in (0, 1)"``.
+    """
+
+    def __init__(self, argument: str, value: object, expected: str) -> None:
+        self.argument = argument
+        self.value = value
+        self.expected = expected
+        super().__init__(f"{argument} must be {expected}, not {shorten(value)}")
+
+
+class OracleError(LlrError):
+    """Report an oracle whose answers cannot be those of one fixed language model."""
+
+
+class UndecidedError(LlrError):
+    """Report a comparison that stayed open at the highest precision allowed."""
+
+
+class TooLargeError(LlrError):
+    """Report an enumeration that would visit more nodes than its limit."""
+
+
+def shorten(value: object, length: int = 80) -> str:
+    """Return ``repr(value)`` on one line, cut to ``length`` characters."""
+    text = value if isinstance(value, ShownAs) else repr(value)
+    text = " ".join(str(text).split())
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+class ShownAs(str):
+    """A value whose message form is the string itself, without quotes."""
+
+    __slots__ = ()

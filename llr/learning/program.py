@@ -1,0 +1,269 @@
+"""The chain program (10a)-(10c): from stored rows to the next logits of a prefix.
+
+For the prefix y_{1:t} the unknowns are c_s in R^{m_s}, s = 1..t, and the predicted rows Lh_s, with
+
+    (10a)  Lh_s(f)     = sum_i c_{s,i} R_{s,i}(f)        s <= t, f in Fh_s
+    (10b)  c_1 = e_1,  |c_{s,i}| <= 2                    s <= t
+    (10c)  Lh_{s+1}(f) = sum_i c_{s,i} R_{s,i}(y_s.f)    s <= t, f in Fh_{s+1}
+
+Neither feasibility nor the solution depends on the last token y_t, which only enters the output
+Lh_{t+1}.  The exact way splits the chain into *segments*: as soon as all solutions up to a cut
+predict the same next row, that row is all that the rest needs to know, and a new segment begins.
+The canonical solution is the one from top-to-bottom pivots in each segment; outside the box a
+Bland simplex repairs it (:mod:`llr.learning.boxed`).  Where every row is determined by its futures
+a segment is one cut long, and the program is solved step by step.
+
+Source: [P] Algorithm 1, program (10).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from flint import fmpq, fmpq_mat
+
+from llr.learning.boxed import BoxedSystem, Refutation
+from llr.learning.table import Table, one_token_futures
+from llr.models.base import State, Word
+from llr.numbers import rational
+from llr.numbers.arithmetic import EXACT, Row
+
+
+@dataclass(frozen=True)
+class Solution:
+    """A solution of the chain program of y_{1:t}.
+
+    Attributes:
+        coefficients: c_1, ..., c_t.
+    """
+
+    coefficients: tuple[Row, ...]
+
+
+class ChainProgram(Protocol):
+    """Chain programs over one table, as an automaton over prefixes.
+
+    The state of y_{1:t} knows the solution for every prefix that continues it by one token.
+    """
+
+    @property
+    def solved(self) -> int:
+        """How many different programs were solved so far."""
+
+    def start(self) -> State:
+        """Return the state of the empty prefix."""
+
+    def step(self, state: State, token: int) -> State:
+        """Return the state of a prefix with one more token, for prefixes of up to T - 1 tokens."""
+
+    def read(self, state: State) -> Row | None:
+        """Return the predicted logits of the next token, or None where the program is infeasible."""
+
+    def solution(self, prefix: Word) -> Solution | None:
+        """Return the solution for a nonempty prefix, or None where the program is infeasible."""
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The open end of a chain: everything before it is settled by one row.
+
+    Attributes:
+        first: its first cut, >= 2.
+        row: the row predicted for that cut, on Fh_first; for cut T + 1, the empty row.
+        tokens: the tokens since, one for each cut that the segment has passed.
+    """
+
+    first: int
+    row: Row
+    tokens: Word
+
+    @property
+    def last(self) -> int:
+        """The cut whose coefficients come last."""
+        return self.first + len(self.tokens)
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """State of a prefix: the segment it ends in and the prediction for the next token."""
+
+    segment: Segment
+    prediction: Row
+
+
+INFEASIBLE: State = None
+
+
+class ExactChainProgram:
+    """Chain programs over the rationals; no float and no tolerance anywhere.
+
+    Args:
+        table: rows in exact arithmetic.
+    """
+
+    def __init__(self, table: Table) -> None:
+        assert table.arithmetic is EXACT
+        self._table = table
+        self._k = table.alphabet_size
+        self._systems: dict[tuple[int, Word], BoxedSystem] = {}
+        self._forced: dict[tuple[int, Word], bool] = {}
+        self._blocks: dict[tuple[int, int], fmpq_mat] = {}
+        self._solutions: dict[Segment, RowOrRefutation] = {}
+        first = table.cut(1)
+        place = {f: j for j, f in enumerate(first.columns)}
+        self._first_row = tuple(first.rows[0][place[f]] for f in one_token_futures(self._k))
+
+    @property
+    def solved(self) -> int:
+        """How many different boxed systems were solved so far."""
+        return len(self._solutions)
+
+    # -- the automaton ----------------------------------------------------------------------
+
+    def start(self) -> State:
+        """Return the state of the empty prefix, whose next logits are stored."""
+        return "start"
+
+    def step(self, state: State, token: int) -> State:
+        """Return the state after one more token."""
+        if state == "start":
+            row = EXACT.combine((fmpq(1),), self._next_block(1, token))
+            return _Reached(Segment(2, row, ()), row[: self._k])
+        if not isinstance(state, _Reached):
+            return INFEASIBLE
+        segment = state.segment
+        found = self._solve(segment)
+        if isinstance(found, Refutation):
+            return INFEASIBLE
+        cut = segment.last
+        width = len(self._table.cut(cut).histories)
+        row = EXACT.combine(found[len(found) - width :], self._next_block(cut, token))
+        if cut == self._table.horizon - 1 or self._closes(segment, token):
+            following = Segment(cut + 1, row, ())
+        else:
+            following = Segment(segment.first, segment.row, (*segment.tokens, token))
+        return _Reached(following, row[: self._k])
+
+    def read(self, state: State) -> Row | None:
+        """Return the predicted logits of the next token, or None where infeasible."""
+        if state == "start":
+            return self._first_row
+        return state.prediction if isinstance(state, _Reached) else None
+
+    def solution(self, prefix: Word) -> Solution | None:
+        """Return the canonical solution for a nonempty prefix, or None where infeasible."""
+        coefficients: list[Row] = [(fmpq(1),)]
+        state = self.step(self.start(), prefix[0])
+        for token in prefix[1:]:
+            segment = state.segment  # type: ignore[union-attr]
+            state = self.step(state, token)
+            if state is INFEASIBLE:
+                return None
+            following = state.segment  # type: ignore[union-attr]
+            if following.first > segment.last:
+                coefficients.extend(self._split(segment))
+        open_segment = state.segment  # type: ignore[union-attr]
+        if open_segment.tokens:
+            shorter = Segment(open_segment.first, open_segment.row, open_segment.tokens[:-1])
+            coefficients.extend(self._split(shorter))
+        return Solution(tuple(coefficients))
+
+    def refutation(self, prefix: Word) -> tuple[fmpq_mat, Row, Refutation] | None:
+        """Return the system c G = b of an infeasible prefix with its refutation, else None."""
+        state = self.step(self.start(), prefix[0])
+        for token in prefix[1:]:
+            segment = state.segment  # type: ignore[union-attr]
+            state = self.step(state, token)
+            if state is INFEASIBLE:
+                found = self._solve(segment)
+                assert isinstance(found, Refutation)
+                return self._system(segment).g, self._right_side(segment), found
+        return None
+
+    # -- segments ---------------------------------------------------------------------------
+
+    def _solve(self, segment: Segment) -> RowOrRefutation:
+        found = self._solutions.get(segment)
+        if found is None:
+            found = self._system(segment).solve(self._right_side(segment))
+            self._solutions[segment] = found
+        return found
+
+    def _split(self, segment: Segment) -> list[Row]:
+        """Return the solved segment's coefficients, cut by cut."""
+        found = self._solve(segment)
+        assert not isinstance(found, Refutation)
+        parts, start = [], 0
+        for s in range(segment.first, segment.last + 1):
+            width = len(self._table.cut(s).histories)
+            parts.append(found[start : start + width])
+            start += width
+        return parts
+
+    def _right_side(self, segment: Segment) -> Row:
+        later = range(segment.first + 1, segment.last + 1)
+        return segment.row + (fmpq(0),) * sum(len(self._table.futures(s)) for s in later)
+
+    def _system(self, segment: Segment) -> BoxedSystem:
+        """Return the segment's equations: (10a) at its first cut, (10a) = (10c) at later ones."""
+        key = (segment.first, segment.tokens)
+        if key not in self._systems:
+            cuts = range(segment.first, segment.last + 1)
+            start = {}
+            total = 0
+            for s in cuts:
+                start[s] = total
+                total += len(self._table.futures(s))
+            rows: list[list[fmpq]] = []
+            for s in cuts:
+                own = rational.row_tuples(self._block(s))
+                onward = (
+                    rational.row_tuples(self._next_block(s, segment.tokens[s - segment.first]))
+                    if s < segment.last
+                    else [()] * len(own)
+                )
+                for here, there in zip(own, onward, strict=True):
+                    row = [fmpq(0)] * total
+                    row[start[s] : start[s] + len(here)] = here
+                    if there:
+                        row[start[s + 1] : start[s + 1] + len(there)] = [-x for x in there]
+                    rows.append(row)
+            self._systems[key] = BoxedSystem(rational.matrix(rows, total))
+        return self._systems[key]
+
+    def _closes(self, segment: Segment, token: int) -> bool:
+        """True if every solution of the segment predicts the same row after ``token``."""
+        key = (segment.first, (*segment.tokens, token))
+        if key not in self._forced:
+            system = self._system(segment)
+            onward = rational.row_tuples(self._next_block(segment.last, token))
+            width = len(self._table.futures(segment.last + 1))
+            padding = [(fmpq(0),) * width] * (system.unknowns - len(onward))
+            self._forced[key] = system.forces(rational.matrix([*padding, *onward], width))
+        return self._forced[key]
+
+    def _block(self, s: int) -> fmpq_mat:
+        """Return R_s on Fh_s."""
+        return self._stored(s, -1, self._table.futures(s))
+
+    def _next_block(self, s: int, token: int) -> fmpq_mat:
+        """Return R_s on token.f, f in Fh_{s+1}."""
+        return self._stored(s, token, tuple((token, *f) for f in self._table.futures(s + 1)))
+
+    def _stored(self, s: int, token: int, futures: tuple[Word, ...]) -> fmpq_mat:
+        if (s, token) not in self._blocks:
+            self._blocks[s, token] = self._table.block(s, futures)
+        return self._blocks[s, token]
+
+
+RowOrRefutation = Row | Refutation
+
+
+def chain_program(table: Table) -> ChainProgram:
+    """Return the chain programs of a table: exact, or by HiGHS for float64 rows."""
+    if table.arithmetic is EXACT:
+        return ExactChainProgram(table)
+    from llr.learning.highs import HighsChainProgram
+
+    return HighsChainProgram(table)

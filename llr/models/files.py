@@ -1,0 +1,182 @@
+"""JSON files: models to and from text, validated on the way in; nothing in a file can run code.
+
+An ISAN file, format 1::
+
+    {"format": 1, "kind": "isan", "alphabet_size": k, "horizon": T, "logit_unit": "nat" | "ln q",
+     "initial_state": ["1", "-2/3"],
+     "transitions": [[A_1 of token 0, A_1 of token 1, ...], ...],   (T - 1 or T steps, d x d)
+     "readouts": [B_1, ..., B_T]}                                   (k x d)
+
+Rationals are strings ``-?\\d+(/\\d+)?``.  With ``"arithmetic": "float64"`` they are JSON numbers.
+Learned models have the kind ``"learned"`` (see :mod:`llr.learning.learned`).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from llr.errors import InputError, ShownAs
+from llr.models.base import LanguageModel, UniformModel, check_size
+from llr.models.isan import Isan
+from llr.numbers.arithmetic import EXACT, Arithmetic, named
+from llr.numbers.units import LogitUnit
+
+FORMAT = 1
+MAX_BYTES = 64 * 1024 * 1024
+MAX_DEPTH = 32
+
+
+def read_json(path: str | Path) -> Any:
+    """Return the JSON value in a file.
+
+    Raises:
+        InputError: no such file, over 64 MB, nested deeper than 32, not UTF-8 or not JSON.
+    """
+    name = str(path)
+    try:
+        size = Path(path).stat().st_size
+        if size > MAX_BYTES:
+            raise InputError(name, ShownAs(f"{size} bytes"), f"at most {MAX_BYTES} bytes")
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(name, ShownAs(error.strerror or error), "a readable file") from None
+    try:
+        written = data.decode("utf-8")
+    except UnicodeDecodeError:
+        raise InputError(name, ShownAs("other bytes"), "UTF-8 text") from None
+    _check_depth(written, name)
+    try:
+        return json.loads(written, parse_constant=_refuse_constant)
+    except ValueError as error:
+        raise InputError(name, ShownAs(error), "a JSON file") from None
+
+
+def write_json(path: str | Path, value: object) -> None:
+    """Write a JSON file whole or not at all.
+
+    Raises:
+        InputError: the folder is missing or cannot be written.
+    """
+    check_writable(path, "out")
+    handle, temporary = tempfile.mkstemp(dir=Path(path).parent, suffix=".part")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            json.dump(value, stream, indent=1)
+            stream.write("\n")
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def check_writable(path: str | Path, argument: str) -> None:
+    """Raise InputError unless ``path`` can be created in its folder."""
+    folder = Path(path).parent
+    if not folder.is_dir():
+        raise InputError(argument, str(path), "in a folder that exists")
+    if Path(path).is_dir() or not os.access(folder, os.W_OK):
+        raise InputError(argument, str(path), "a file that can be written")
+
+
+def header(model: LanguageModel, kind: str) -> dict[str, Any]:
+    """Return the fields that every model file begins with."""
+    found: dict[str, Any] = {
+        "format": FORMAT,
+        "kind": kind,
+        "alphabet_size": model.alphabet_size,
+        "horizon": model.horizon,
+        "logit_unit": str(model.unit),
+    }
+    if model.arithmetic is not EXACT:
+        found["arithmetic"] = model.arithmetic.name
+    return found
+
+
+def isan_to_json(model: Isan) -> dict[str, Any]:
+    """Return the ISAN as a JSON value."""
+    write = model.arithmetic.to_json
+
+    def grid(m: Any) -> list[list[str | float]]:
+        return [[write(x) for x in row] for row in model.arithmetic.rows(m)]
+
+    return header(model, "isan") | {
+        "initial_state": [write(x) for x in model.initial_state],
+        "transitions": [[grid(a) for a in step] for step in model.transitions],
+        "readouts": [grid(b) for b in model.readouts],
+    }
+
+
+def parse_header(
+    value: Mapping[str, Any], extra: frozenset[str]
+) -> tuple[int, int, LogitUnit, Arithmetic]:
+    """Return alphabet size, horizon, unit and arithmetic of a model file, checking its fields.
+
+    Raises:
+        InputError: a field is missing, unknown or wrong.
+    """
+    known = {"format", "kind", "alphabet_size", "horizon", "logit_unit", "arithmetic"} | extra
+    for field in sorted(({"alphabet_size", "horizon", "logit_unit"} | extra) - set(value)):
+        raise InputError(field, ShownAs("missing"), "present in the file")
+    for field in sorted(set(value) - known):
+        raise InputError(field, value[field], "absent: no such field in this kind of file")
+    if value.get("format", FORMAT) != FORMAT:
+        raise InputError("format", value["format"], f"{FORMAT}")
+    return (
+        check_size(value["alphabet_size"], 2, "alphabet_size"),
+        check_size(value["horizon"], 1, "horizon"),
+        LogitUnit.parse(value["logit_unit"]),
+        named(value.get("arithmetic", "exact")),
+    )
+
+
+def isan_from_json(value: Mapping[str, Any]) -> Isan:
+    """Return the ISAN that a JSON value describes.
+
+    Raises:
+        InputError: a field is missing, unknown or wrong; the message names it.
+    """
+    extra = frozenset({"initial_state", "transitions", "readouts"})
+    k, horizon, unit, arithmetic = parse_header(value, extra)
+    return Isan(
+        k, horizon, value["initial_state"], value["transitions"], value["readouts"], unit, arithmetic
+    )
+
+
+def uniform_to_json(model: UniformModel) -> dict[str, Any]:
+    """Return the uniform model as a JSON value."""
+    return header(model, "uniform")
+
+
+def uniform_from_json(value: Mapping[str, Any]) -> UniformModel:
+    """Return the uniform model that a JSON value describes."""
+    k, horizon, unit, _ = parse_header(value, frozenset())
+    return UniformModel(k, horizon, unit)
+
+
+def _refuse_constant(name: str) -> float:
+    raise ValueError(f"{name} is not a number")
+
+
+def _check_depth(written: str, name: str) -> None:
+    depth, in_string, escaped = 0, False, False
+    for character in written:
+        if in_string:
+            if escaped:
+                escaped = False
+            elif character == "\\":
+                escaped = True
+            elif character == '"':
+                in_string = False
+        elif character == '"':
+            in_string = True
+        elif character in "[{":
+            depth += 1
+            if depth > MAX_DEPTH:
+                raise InputError(name, ShownAs("deeper nesting"), f"nested at most {MAX_DEPTH} deep")
+        elif character in "]}":
+            depth -= 1

@@ -1,0 +1,211 @@
+"""Time-varying ISANs (Def 1.5) and their exact cut ranks (Def 1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from flint import fmpq_mat
+
+from llr.errors import InputError
+from llr.models.base import LanguageModel, State, Word, check_size
+from llr.numbers import rational
+from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
+from llr.numbers.units import NAT, LogitUnit
+
+Grid = Sequence[Sequence[object]]
+
+
+class Isan(LanguageModel):
+    """An input-switched affine network without bias: x_t = A[t][y_t] x_{t-1}.
+
+    Token t (t = 1..T) is drawn from softmax(B[t] x_{t-1}).
+
+    Args:
+        alphabet_size: k >= 2.
+        horizon: T >= 1.
+        initial_state: x_0, d scalars, d >= 1.
+        transitions: A[t][y], T - 1 (or T) steps of k matrices, each d x d.
+        readouts: B[t], T matrices, each k x d; centring them does not change the model.
+        unit: what a logit of 1 means.
+        arithmetic: exact (entries int, Fraction or "p/q") or float64.
+
+    Raises:
+        InputError: a shape or an entry is wrong; the message names it.
+
+    Source: [P] Def 1.5.
+    """
+
+    def __init__(
+        self,
+        alphabet_size: int,
+        horizon: int,
+        initial_state: Sequence[object],
+        transitions: Sequence[Sequence[Grid]],
+        readouts: Sequence[Grid],
+        unit: LogitUnit = NAT,
+        arithmetic: Arithmetic = EXACT,
+    ) -> None:
+        self.alphabet_size = k = check_size(alphabet_size, 2, "alphabet_size")
+        self.horizon = check_size(horizon, 1, "horizon")
+        self.unit = unit
+        self.arithmetic = arithmetic
+        _check_list(initial_state, "initial_state", "a list of at least one scalar", least=1)
+        self.initial_state: Row = tuple(
+            arithmetic.scalar(x, f"initial_state[{i}]") for i, x in enumerate(initial_state)
+        )
+        self.dimension = d = len(self.initial_state)
+        _check_list(readouts, "readouts", f"a list of {horizon} matrices", horizon)
+        _check_list(transitions, "transitions", f"a list of {horizon - 1} or {horizon} steps")
+        if len(transitions) not in (horizon - 1, horizon):
+            raise InputError(
+                "transitions", _Count(transitions), f"a list of {horizon - 1} or {horizon} steps"
+            )
+        self.transitions: tuple[tuple[Matrix, ...], ...] = tuple(
+            tuple(
+                arithmetic.matrix(_grid(m, d, d, f"transitions[{t}][{y}]", arithmetic), d)
+                for y, m in enumerate(
+                    _check_list(step, f"transitions[{t}]", f"a list of {k} matrices", k)
+                )
+            )
+            for t, step in enumerate(transitions)
+        )
+        rows = [_grid(m, k, d, f"readouts[{t}]", arithmetic) for t, m in enumerate(readouts)]
+        self.readouts: tuple[Matrix, ...] = tuple(
+            arithmetic.matrix(_column_centred(grid, arithmetic), d) for grid in rows
+        )
+
+    def start(self) -> State:
+        """Return (0, x_0)."""
+        return (0, self.initial_state)
+
+    def step(self, state: State, token: int) -> State:
+        """Return (t + 1, A[t+1][token] x_t)."""
+        t, x = state  # type: ignore[misc]
+        return (t + 1, self.arithmetic.apply(self.transitions[t][token], x))
+
+    def read(self, state: State) -> Row:
+        """Return B[t+1] x_t with the token mean removed."""
+        t, x = state  # type: ignore[misc]
+        return self.arithmetic.apply(self.readouts[t], x)
+
+    # -- spaces and ranks: exact models only ------------------------------------------------
+
+    @cached_property
+    def reachable_spaces(self) -> tuple[fmpq_mat, ...]:
+        """Bases (reduced echelon rows) of span{x_{s-1}(h)}, one per cut s = 1..T.
+
+        Complexity: T eliminations of a k d x d matrix.
+        """
+        self._require_exact()
+        d = self.dimension
+        spaces = [rational.row_space(rational.matrix([self.initial_state], d))]
+        for step in self.transitions[: self.horizon - 1]:
+            images = [row for a in step for row in rational.row_tuples(spaces[-1] * a.transpose())]
+            spaces.append(rational.row_space(rational.matrix(images, d)))
+        return tuple(spaces)
+
+    @cached_property
+    def observable_spaces(self) -> tuple[fmpq_mat, ...]:
+        """Bases of the functionals x_{s-1} -> L(h.f) over all futures f, one per cut s = 1..T."""
+        self._require_exact()
+        d = self.dimension
+        spaces = [rational.row_space(self.readouts[-1])]
+        for t in range(self.horizon - 2, -1, -1):
+            rows = rational.row_tuples(self.readouts[t])
+            for a in self.transitions[t]:
+                rows.extend(rational.row_tuples(spaces[-1] * a))
+            spaces.append(rational.row_space(rational.matrix(rows, d)))
+        return tuple(reversed(spaces))
+
+    def cut_ranks(self) -> tuple[int, ...]:
+        """Return the exact rank of every cut s = 1..T (Def 1.4), in polynomial time.
+
+        The rank of cut s is the rank of its observable space on its reachable space.
+        """
+        return tuple(
+            rational.rank(o * r.transpose())
+            for o, r in zip(self.observable_spaces, self.reachable_spaces, strict=True)
+        )
+
+    def one_token_ranks(self) -> tuple[int, ...]:
+        """Return, per cut s = 1..T, the rank of the k columns of one-token futures."""
+        return tuple(
+            rational.rank(b * r.transpose())
+            for b, r in zip(self.readouts, self.reachable_spaces, strict=True)
+        )
+
+    def spanning_histories(self) -> list[list[Word]]:
+        """Return, per cut, histories whose states span the reachable space (at most d each)."""
+        self._require_exact()
+        d = self.dimension
+        chosen: list[list[Word]] = [[()]]
+        states: dict[Word, Row] = {(): self.initial_state}
+        for t in range(self.horizon - 1):
+            candidates = [(*h, y) for h in chosen[-1] for y in range(self.alphabet_size)]
+            images = [self.arithmetic.apply(self.transitions[t][h[-1]], states[h[:-1]]) for h in candidates]
+            kept = rational.independent_rows(rational.matrix(images, d))
+            chosen.append([candidates[i] for i in kept])
+            states = {candidates[i]: images[i] for i in kept}
+        return chosen
+
+    def spanning_futures(self) -> list[list[Word]]:
+        """Return, per cut, futures whose functionals span the observable space (at most d each)."""
+        self._require_exact()
+        d = self.dimension
+        chosen: list[list[Word]] = []
+        functionals: dict[Word, Row] = {}
+        for t in range(self.horizon - 1, -1, -1):
+            candidates: list[Word] = [(a,) for a in range(self.alphabet_size)]
+            rows = rational.row_tuples(self.readouts[t])
+            for f, row in functionals.items():
+                for a in range(self.alphabet_size):
+                    candidates.append((a, *f))
+                    rows.append(self.arithmetic.combine(row, self.transitions[t][a]))
+            kept = rational.independent_rows(rational.matrix(rows, d))
+            chosen.append([candidates[i] for i in kept])
+            functionals = {candidates[i]: rows[i] for i in kept}
+        return list(reversed(chosen))
+
+    def _require_exact(self) -> None:
+        if self.arithmetic is not EXACT:
+            raise InputError("arithmetic", self.arithmetic.name, "exact: float64 has no exact rank")
+
+
+class _Count:
+    """Shows a long list in an error by its length."""
+
+    def __init__(self, items: Sequence[object]) -> None:
+        self.items = items
+
+    def __repr__(self) -> str:
+        return f"a list of {len(self.items)}"
+
+
+def _check_list(
+    value: Sequence[object], argument: str, expected: str, length: int | None = None, least: int = 0
+) -> Sequence[object]:
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise InputError(argument, value, expected)
+    if (length is not None and len(value) != length) or len(value) < least:
+        raise InputError(argument, _Count(value), expected)
+    return value
+
+
+def _grid(m: object, rows: int, columns: int, argument: str, arithmetic: Arithmetic) -> list[Row]:
+    shape = f"a {rows} x {columns} matrix"
+    found = _check_list(m, argument, shape, rows)  # type: ignore[arg-type]
+    return [
+        tuple(
+            arithmetic.scalar(x, f"{argument}[{i}][{j}]")
+            for j, x in enumerate(
+                _check_list(row, f"{argument}[{i}]", f"a row of {columns} scalars", columns)  # type: ignore[arg-type]
+            )
+        )
+        for i, row in enumerate(found)
+    ]
+
+
+def _column_centred(grid: list[Row], arithmetic: Arithmetic) -> list[Row]:
+    columns = [arithmetic.centred(column) for column in zip(*grid, strict=True)]
+    return list(zip(*columns, strict=True))

@@ -1,0 +1,164 @@
+"""TARGET on the command line: a JSON model, or a family with parameters, ``isan:T=8,k=2,d=3``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from flint import fmpq
+
+from llr.errors import InputError, ShownAs
+from llr.models import families
+from llr.models.isan import Isan
+from llr.numbers.rational import decimal
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a family: how it is read, what it means, and its default if it has one."""
+
+    name: str
+    read: Callable[[str, str], object]
+    meaning: str
+    default: str | None = None
+
+
+@dataclass(frozen=True)
+class Family:
+    """A family of targets.
+
+    Args:
+        name: the word before the colon.
+        summary: one sentence.
+        parameters: in the order of ``build``'s arguments.
+        build: makes the model.
+        example: a TARGET that works.
+    """
+
+    name: str
+    summary: str
+    parameters: tuple[Parameter, ...]
+    build: Callable[..., Isan]
+    example: str
+
+
+def _integer(written: str, argument: str) -> int:
+    digits = written.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+        raise InputError(argument, written, "an integer")
+    return int(written)
+
+
+def _word(written: str, argument: str) -> str:
+    return written
+
+
+def _number(written: str, argument: str) -> fmpq:
+    return decimal(written, argument)
+
+
+def _terms(written: str, argument: str) -> dict[str, fmpq]:
+    found: dict[str, fmpq] = {}
+    for term in written.split(";"):
+        bits, colon, value = term.partition(":")
+        if not colon:
+            raise InputError(argument, term, 'written as "1100:1/2;0011:-1/4"')
+        if bits in found:
+            raise InputError(argument, bits, "a list of different terms")
+        found[bits] = decimal(value, f"{argument}[{bits}]")
+    return found
+
+
+_ALPHABET = Parameter("k", _integer, "alphabet size, at least 2", "2")
+
+FAMILIES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            "isan",
+            "random ISAN with rational entries; every cut rank generic",
+            (
+                Parameter("T", _integer, "horizon"),
+                _ALPHABET,
+                Parameter("d", _integer, "hidden dimension"),
+                Parameter("seed", _integer, "seed of the generator", "0"),
+                Parameter("kind", _word, "one of " + ", ".join(families.KINDS), "rotation"),
+            ),
+            families.random_isan,
+            "isan:T=8,k=2,d=3,seed=0",
+        ),
+        Family(
+            "parity",
+            "n fair bits, then their parity over a secret set, flipped with probability nu",
+            (
+                Parameter("n", _integer, "number of input bits; T = n + 1"),
+                Parameter("secret", _word, "n characters 0 or 1"),
+                Parameter("nu", _number, "noise, in (0, 1/2)", "1/10"),
+            ),
+            families.noisy_parity,
+            "parity:n=8,secret=10110010,nu=1/10",
+        ),
+        Family(
+            "fourier",
+            "n fair bits, then a label with P(1) = sigma(2 f), f a sum of few characters",
+            (
+                Parameter("n", _integer, "number of input bits; T = n + 1"),
+                Parameter("terms", _terms, "SET:COEFFICIENT, separated by semicolons"),
+            ),
+            families.fourier_sparse,
+            "fourier:n=8,terms=11000000:1/2;00110000:-1/4",
+        ),
+        Family(
+            "copy",
+            "n uniform tokens, then the same n tokens again, each right with odds 2^c to 1",
+            (
+                Parameter("n", _integer, "number of tokens; T = 2 n"),
+                _ALPHABET,
+                Parameter("c", _integer, "strength", "8"),
+            ),
+            families.copy,
+            "copy:n=4,k=2",
+        ),
+        Family(
+            "spike",
+            "first token 1 with logit -T, then fair bits",
+            (Parameter("T", _integer, "horizon"),),
+            families.spike,
+            "spike:T=6",
+        ),
+    )
+}
+
+
+def family_target(written: str) -> Isan:
+    """Return the model that ``family:name=value,...`` describes.
+
+    Raises:
+        InputError: unknown family or parameter, or a value out of range; the message names it.
+
+    >>> family_target("parity:n=3,secret=101").cut_ranks()
+    (1, 1, 1, 1)
+    """
+    name, _, rest = written.partition(":")
+    family = FAMILIES.get(name)
+    if family is None:
+        raise InputError("target", written, "a JSON file or one of " + ", ".join(FAMILIES))
+    given: dict[str, str] = {}
+    for item in rest.split(",") if rest else ():
+        key, equals, value = item.partition("=")
+        if not equals or key not in {p.name for p in family.parameters}:
+            names = ", ".join(p.name for p in family.parameters)
+            raise InputError(f"target parameter of {name}", item, f"NAME=VALUE with NAME in {names}")
+        if key in given:
+            raise InputError(f"target parameter {key}", item, "given once")
+        given[key] = value
+    values = []
+    for parameter in family.parameters:
+        raw = given.get(parameter.name, parameter.default)
+        if raw is None:
+            raise InputError(
+                f"target parameter {parameter.name}", ShownAs("missing"),
+                f"given, as in {family.example}",
+            )
+        values.append(parameter.read(raw, f"target parameter {parameter.name}"))
+    return family.build(*values)

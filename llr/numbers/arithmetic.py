@@ -1,0 +1,178 @@
+"""One interface, two arithmetics: the learner runs on either with the same code.
+
+``EXACT`` computes over the rationals without any tolerance.  ``FLOAT64`` computes in double
+precision with the tolerances of :mod:`llr.numbers.floats`.  A *row* is a tuple of scalars, a
+*matrix* is opaque outside this package.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol, TypeAlias
+
+from flint import fmpq, fmpq_mat
+
+from llr.errors import InputError
+from llr.numbers import floats, rational
+from llr.numbers.balls import Real
+from llr.numbers.units import LogitUnit
+
+Scalar: TypeAlias = Any  # fmpq or float
+Row: TypeAlias = tuple[Scalar, ...]
+Matrix: TypeAlias = Any  # fmpq_mat or numpy.ndarray
+
+
+class Arithmetic(Protocol):
+    """Scalars, rows and matrices of one kind."""
+
+    name: str
+
+    def scalar(self, value: object, argument: str = "value") -> Scalar:
+        """Return ``value`` as a scalar, or raise InputError naming ``argument``."""
+
+    def to_json(self, value: Scalar) -> str | float:
+        """Return the scalar as it is written in a JSON file."""
+
+    def centred(self, row: Sequence[Scalar]) -> Row:
+        """Return the row less its mean."""
+
+    def matrix(self, rows: Sequence[Sequence[Scalar]], columns: int) -> Matrix:
+        """Return the ``len(rows) x columns`` matrix."""
+
+    def rows(self, m: Matrix) -> list[Row]:
+        """Return the rows of a matrix."""
+
+    def apply(self, m: Matrix, column: Row) -> Row:
+        """Return ``m @ column``."""
+
+    def combine(self, coefficients: Row, m: Matrix) -> Row:
+        """Return ``coefficients @ m``: the combination of the rows of ``m``."""
+
+    def independent_rows(self, m: Matrix) -> tuple[int, ...]:
+        """Return indices of rows that form a basis of the row space, fixed by ``m`` alone."""
+
+    def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
+        """Return C with ``C @ basis == rows``, or None if some row is outside the span."""
+
+    def exceeds(self, value: Scalar, bound: int) -> bool:
+        """True if ``|value| > bound`` (beyond the tolerance)."""
+
+    def exceeds_nats(self, logit: Scalar, unit: LogitUnit, threshold: fmpq) -> bool:
+        """True if ``|logit|`` in units exceeds ``threshold`` in nats."""
+
+
+class ExactArithmetic:
+    """Rational arithmetic: no tolerance anywhere."""
+
+    name = "exact"
+
+    def scalar(self, value: object, argument: str = "value") -> fmpq:
+        """Return an exact rational; floats are refused."""
+        return rational.rational(value, argument)
+
+    def to_json(self, value: fmpq) -> str:
+        """Return ``p/q``."""
+        return rational.text(value)
+
+    def centred(self, row: Sequence[fmpq]) -> Row:
+        """Return the row less its mean."""
+        return rational.centred(row)
+
+    def matrix(self, rows: Sequence[Sequence[fmpq]], columns: int) -> fmpq_mat:
+        """Return the ``len(rows) x columns`` matrix."""
+        return rational.matrix(rows, columns)
+
+    def rows(self, m: fmpq_mat) -> list[Row]:
+        """Return the rows of a matrix."""
+        return rational.row_tuples(m)
+
+    def apply(self, m: fmpq_mat, column: Row) -> Row:
+        """Return ``m @ column``."""
+        return tuple((m * fmpq_mat(len(column), 1, list(column))).entries())
+
+    def combine(self, coefficients: Row, m: fmpq_mat) -> Row:
+        """Return ``coefficients @ m``."""
+        return tuple((fmpq_mat(1, len(coefficients), list(coefficients)) * m).entries())
+
+    def independent_rows(self, m: fmpq_mat) -> tuple[int, ...]:
+        """Return the top-to-bottom pivots."""
+        return rational.independent_rows(m)
+
+    def coordinates(self, basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
+        """Return C with ``C @ basis == rows``, checked on every column, or None."""
+        return rational.coordinates(basis, rows)
+
+    def exceeds(self, value: fmpq, bound: int) -> bool:
+        """True if ``|value| > bound``."""
+        return bool(abs(value) > bound)
+
+    def exceeds_nats(self, logit: fmpq, unit: LogitUnit, threshold: fmpq) -> bool:
+        """True if ``|logit|`` exceeds ``threshold`` nats; decided by balls where the unit is ln q."""
+        return Real(threshold) < unit.in_nats(abs(logit))
+
+
+class FloatArithmetic:
+    """Double precision with explicit tolerances."""
+
+    name = "float64"
+
+    def scalar(self, value: object, argument: str = "value") -> float:
+        """Return a finite float."""
+        return floats.finite(value, argument)
+
+    def to_json(self, value: float) -> float:
+        """Return the number itself."""
+        return float(value)
+
+    def centred(self, row: Sequence[float]) -> Row:
+        """Return the row less its mean."""
+        return floats.centred(row)
+
+    def matrix(self, rows: Sequence[Sequence[float]], columns: int) -> Matrix:
+        """Return the ``len(rows) x columns`` array."""
+        return floats.matrix(rows, columns)
+
+    def rows(self, m: Matrix) -> list[Row]:
+        """Return the rows of an array."""
+        return [tuple(row) for row in m.tolist()]
+
+    def apply(self, m: Matrix, column: Row) -> Row:
+        """Return ``m @ column``."""
+        return tuple((m @ floats.vector(column)).tolist())
+
+    def combine(self, coefficients: Row, m: Matrix) -> Row:
+        """Return ``coefficients @ m``."""
+        return tuple((floats.vector(coefficients) @ m).tolist())
+
+    def independent_rows(self, m: Matrix) -> tuple[int, ...]:
+        """Return well-conditioned independent rows, largest remainder first."""
+        return floats.independent_rows(m)
+
+    def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
+        """Return least-squares coefficients, or None where the remainder exceeds the tolerance."""
+        return floats.coordinates(basis, rows)
+
+    def exceeds(self, value: float, bound: int) -> bool:
+        """True if ``|value|`` exceeds ``bound`` by more than the tolerance."""
+        return abs(value) > bound + floats.BOX_TOLERANCE
+
+    def exceeds_nats(self, logit: float, unit: LogitUnit, threshold: fmpq) -> bool:
+        """True if ``|logit|`` exceeds ``threshold`` nats."""
+        return abs(logit) * float(unit.nats) > float(rational.fraction(threshold))
+
+
+EXACT = ExactArithmetic()
+FLOAT64 = FloatArithmetic()
+
+
+def named(name: object, argument: str = "arithmetic") -> Arithmetic:
+    """Return the arithmetic called ``exact``, ``float`` or ``float64``.
+
+    Raises:
+        InputError: there is no arithmetic of that name.
+    """
+    if name == "exact":
+        return EXACT
+    if name in ("float", "float64"):
+        return FLOAT64
+    raise InputError(argument, name, '"exact" or "float"')

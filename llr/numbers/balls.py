@@ -1,0 +1,311 @@
+"""Real numbers with exp and log, decided rigorously.
+
+A :class:`Real` is either a rational, kept exactly, or a rule that encloses the number in a ball
+(midpoint and radius, computed by Arb with outward rounding) at any precision asked for.  A
+comparison raises the precision until the balls decide it; where they do not within the limit it
+raises :class:`~llr.errors.UndecidedError`.  It never guesses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
+from fractions import Fraction
+from typing import TypeAlias, TypeVar, Union
+
+from flint import arb, ctx, fmpq, fmpz
+
+from llr.errors import InputError, UndecidedError
+from llr.numbers.rational import ONE, ZERO, fraction, rational, text
+
+START_BITS = 64
+LIMIT_BITS = 1 << 14
+
+Found = TypeVar("Found")
+Number: TypeAlias = Union["Real", fmpq, Fraction, int, str]
+
+
+@dataclass(frozen=True)
+class Enclosure:
+    """An interval with rational ends that is certain to hold the number.
+
+    ``lower == upper`` means that the number is known exactly.
+    """
+
+    lower: Fraction
+    upper: Fraction
+
+    @property
+    def exact(self) -> bool:
+        """True if both ends coincide."""
+        return self.lower == self.upper
+
+    def as_strings(self, digits: int = 12) -> tuple[str, str]:
+        """Return both ends: ``p/q`` if exact, else decimals rounded outwards.
+
+        >>> Enclosure(Fraction(1, 3), Fraction(2, 3)).as_strings(3)
+        ('0.333', '0.667')
+        """
+        if self.exact:
+            exact = text(rational(self.lower))
+            return exact, exact
+        return (
+            _outward(self.lower, digits, ROUND_FLOOR),
+            _outward(self.upper, digits, ROUND_CEILING),
+        )
+
+
+def _outward(value: Fraction, digits: int, rounding: str) -> str:
+    context = Context(prec=digits, rounding=rounding, Emin=-(10**9), Emax=10**9)
+    return str(context.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize())
+
+
+def _ends(ball: arb, bits: int) -> tuple[fmpq, fmpq]:
+    """Return rational ends of a ball; flint rounds them outwards at its current precision."""
+    with ctx.workprec(bits):
+        return ball.lower().fmpq(), ball.upper().fmpq()
+
+
+def _precisions() -> Iterator[int]:
+    bits = START_BITS
+    while bits <= LIMIT_BITS:
+        yield bits
+        bits *= 2
+
+
+class Real:
+    """A real number: an exact rational, or enclosures at every precision.
+
+    Args:
+        value: an exact rational, or a function without arguments that returns an ``arb``
+            enclosing the number at flint's current precision.
+    """
+
+    __slots__ = ("_evaluate", "exact")
+
+    def __init__(self, value: fmpq | Callable[[], arb]) -> None:
+        self.exact: fmpq | None = value if isinstance(value, fmpq) else None
+        self._evaluate: Callable[[], arb] = (lambda: arb(value)) if self.exact is not None else value
+
+    @staticmethod
+    def of(value: Number) -> Real:
+        """Return ``value`` as a Real; strings are read as ``p/q``."""
+        return value if isinstance(value, Real) else Real(rational(value))
+
+    def ball(self, bits: int | None = None) -> arb:
+        """Return an enclosing ball at ``bits`` of precision (default: the current one)."""
+        if bits is None:
+            return self._evaluate()
+        with ctx.workprec(bits):
+            return self._evaluate()
+
+    # -- arithmetic: rationals stay rational ------------------------------------------------
+
+    def _with(self, other: Number, exactly: Callable[[fmpq, fmpq], fmpq],
+              roughly: Callable[[arb, arb], arb]) -> Real:
+        right = Real.of(other)
+        if self.exact is not None and right.exact is not None:
+            return Real(exactly(self.exact, right.exact))
+        return Real(lambda: roughly(self.ball(), right.ball()))
+
+    def __add__(self, other: Number) -> Real:
+        return self._with(other, lambda a, b: a + b, lambda a, b: a + b)
+
+    def __sub__(self, other: Number) -> Real:
+        return self._with(other, lambda a, b: a - b, lambda a, b: a - b)
+
+    def __mul__(self, other: Number) -> Real:
+        right = Real.of(other)
+        if ZERO in (self.exact, right.exact):
+            return Real(ZERO)
+        return self._with(right, lambda a, b: a * b, lambda a, b: a * b)
+
+    def __truediv__(self, other: Number) -> Real:
+        return self._with(other, lambda a, b: a / b, lambda a, b: a / b)
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __rsub__(self, other: Number) -> Real:
+        return Real.of(other) - self
+
+    def __rtruediv__(self, other: Number) -> Real:
+        return Real.of(other) / self
+
+    def __neg__(self) -> Real:
+        return Real(-self.exact) if self.exact is not None else Real(lambda: -self.ball())
+
+    def __abs__(self) -> Real:
+        return Real(abs(self.exact)) if self.exact is not None else Real(lambda: abs(self.ball()))
+
+    def __pow__(self, power: int) -> Real:
+        if self.exact is not None:
+            return Real(self.exact**power)
+        return Real(lambda: self.ball() ** power)
+
+    # -- comparison: yes, no, or more precision ---------------------------------------------
+
+    def sign(self) -> int:
+        """Return -1, 0 or 1.
+
+        Raises:
+            UndecidedError: the balls still hold zero at the precision limit.
+        """
+        if self.exact is not None:
+            return (self.exact > 0) - (self.exact < 0)
+        for bits in _precisions():
+            ball = self.ball(bits)
+            if ball > 0:
+                return 1
+            if ball < 0:
+                return -1
+        raise UndecidedError(f"sign not decided at {LIMIT_BITS} bits: {self.ball(LIMIT_BITS)}")
+
+    def __lt__(self, other: Number) -> bool:
+        return (self - other).sign() < 0
+
+    def __gt__(self, other: Number) -> bool:
+        return (self - other).sign() > 0
+
+    def __le__(self, other: Number) -> bool:
+        return (self - other).sign() <= 0
+
+    def __ge__(self, other: Number) -> bool:
+        return (self - other).sign() >= 0
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Real | fmpq | Fraction | int):
+            return NotImplemented
+        return (self - other).sign() == 0
+
+    __hash__ = None  # type: ignore[assignment]
+
+    # -- out of balls -----------------------------------------------------------------------
+
+    def _integer(self, rounding: Callable[[fmpq], fmpz], ball_rounding: Callable[[arb], arb]) -> int:
+        if self.exact is not None:
+            return int(rounding(self.exact))
+        for bits in _precisions():
+            found = ball_rounding(self.ball(bits)).unique_fmpz()
+            if found is not None:
+                return int(found)
+        raise UndecidedError(f"integer part not decided at {LIMIT_BITS} bits")
+
+    def floor(self) -> int:
+        """Return the largest integer that is at most this number."""
+        return self._integer(lambda x: x.floor(), lambda b: b.floor())
+
+    def ceil(self) -> int:
+        """Return the least integer that is at least this number."""
+        return self._integer(lambda x: x.ceil(), lambda b: b.ceil())
+
+    def nearest_integer(self) -> int:
+        """Return the nearest integer, halves rounded up."""
+        return (self + fmpq(1, 2)).floor()
+
+    def below(self, bits: int = START_BITS) -> fmpq:
+        """Return a rational lower bound that is close at ``bits`` of precision."""
+        if self.exact is not None:
+            return self.exact
+        return _ends(self.ball(bits), bits)[0]
+
+    def enclosure(self, width: Number = Fraction(1, 10**15)) -> Enclosure:
+        """Return rational ends at most ``width`` apart.
+
+        Raises:
+            UndecidedError: the precision limit does not reach that width.
+        """
+        if self.exact is not None:
+            return Enclosure(fraction(self.exact), fraction(self.exact))
+        wanted = Real.of(width)
+        for bits in _precisions():
+            ball = self.ball(bits)
+            if not ball.is_finite():
+                continue
+            lower, upper = _ends(ball, bits)
+            if wanted >= Real(upper - lower):
+                return Enclosure(fraction(lower), fraction(upper))
+        raise UndecidedError(f"no enclosure of that width at {LIMIT_BITS} bits")
+
+    def __float__(self) -> float:
+        """Return a nearby float, for guidance and display only."""
+        return float(fraction(self.exact)) if self.exact is not None else float(self.ball(64).mid())
+
+    def __repr__(self) -> str:
+        return f"Real({text(self.exact) if self.exact is not None else self.ball(64)})"
+
+
+def exp(x: Number) -> Real:
+    """Return e to the power ``x``; exact at 0."""
+    real = Real.of(x)
+    return Real(ONE) if real.exact == 0 else Real(lambda: real.ball().exp())
+
+
+def log(x: Number) -> Real:
+    """Return the natural logarithm of ``x`` > 0; exact at 1.
+
+    Raises:
+        InputError: ``x`` is not positive.
+    """
+    real = Real.of(x)
+    if real.exact == 1:
+        return Real(ZERO)
+    if real.exact is not None and real.exact <= 0:
+        raise InputError("x", real, "a positive number")
+    return Real(lambda: real.ball().log())
+
+
+def tanh(x: Number) -> Real:
+    """Return the hyperbolic tangent of ``x``; exact at 0."""
+    real = Real.of(x)
+    return Real(ZERO) if real.exact == 0 else Real(lambda: real.ball().tanh())
+
+
+def total(terms: Iterable[Number]) -> Real:
+    """Return the sum of the terms; exact if all of them are."""
+    reals = [Real.of(t) for t in terms]
+    exact = sum((r.exact for r in reals if r.exact is not None), ZERO)
+    rough = [r for r in reals if r.exact is None]
+    if not rough:
+        return Real(exact)
+    return Real(lambda: sum((r.ball() for r in rough), arb(exact)))
+
+
+def largest(terms: Sequence[Number]) -> Real:
+    """Return the maximum of the terms; exact if all of them are.
+
+    Raises:
+        InputError: there is no term.
+    """
+    reals = [Real.of(t) for t in terms]
+    if not reals:
+        raise InputError("terms", terms, "at least one number")
+    exact = [r.exact for r in reals if r.exact is not None]
+    if len(exact) == len(reals):
+        return Real(max(exact))
+
+    def ball() -> arb:
+        found = reals[0].ball()
+        for r in reals[1:]:
+            found = found.max(r.ball())
+        return found
+
+    return Real(ball)
+
+
+def at_precision(attempt: Callable[[], Found | None]) -> Found:
+    """Return the first result of ``attempt`` that is not None, at ever higher precision.
+
+    Args:
+        attempt: computes with balls at flint's current precision; None asks for more.
+
+    Raises:
+        UndecidedError: the precision limit is reached.
+    """
+    for bits in _precisions():
+        with ctx.workprec(bits):
+            found = attempt()
+        if found is not None:
+            return found
+    raise UndecidedError(f"not decided at {LIMIT_BITS} bits")

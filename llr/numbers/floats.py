@@ -1,0 +1,100 @@
+"""Linear algebra in double precision; every tolerance of the float path is named here."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from llr.errors import InputError
+from llr.numbers.rational import RationalRow, fraction
+from llr.numbers.units import LogitUnit
+
+Array: TypeAlias = NDArray[np.float64]
+
+RANK_TOLERANCE = 1e-9
+"""A row whose remainder is below this fraction of the largest entry counts as dependent."""
+
+BOX_TOLERANCE = 1e-7
+"""How far a coefficient may leave its box before it counts as outside."""
+
+
+def finite(value: object, argument: str = "value") -> float:
+    """Return ``value`` as a finite float.
+
+    Raises:
+        InputError: it is not a number, or NaN or infinite.
+    """
+    if isinstance(value, bool | str):
+        raise InputError(argument, value, "a finite number")
+    try:
+        number = float(value)  # type: ignore[arg-type]
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(argument, value, "a finite number") from None
+    if not math.isfinite(number):
+        raise InputError(argument, value, "a finite number")
+    return number
+
+
+def vector(row: Sequence[float]) -> Array:
+    """Return the row as an array."""
+    return np.array(row, dtype=np.float64)
+
+
+def matrix(rows: Sequence[Sequence[float]], columns: int) -> Array:
+    """Return the ``len(rows) x columns`` array."""
+    return np.array(rows, dtype=np.float64).reshape(len(rows), columns)
+
+
+def centred(row: Sequence[float]) -> tuple[float, ...]:
+    """Return the row less its mean."""
+    mean = math.fsum(row) / len(row)
+    return tuple(x - mean for x in row)
+
+
+def from_rational(row: RationalRow, unit: LogitUnit) -> tuple[float, ...]:
+    """Return rational logits in the given unit as floats in nats, correctly rounded."""
+    if unit.base is None:
+        return tuple(float(fraction(x)) for x in row)
+    return tuple(float(unit.in_nats(x)) for x in row)
+
+
+def independent_rows(m: Array) -> tuple[int, ...]:
+    """Return rows that span the row space up to the tolerance, largest remainder first.
+
+    Complexity: O(n w r) for n rows, w columns and rank r (pivoted Gram-Schmidt, done twice).
+    """
+    remainder = m.copy()
+    scale = float(np.abs(m).max()) if m.size else 0.0
+    chosen: list[int] = []
+    directions: list[Array] = []
+    while len(chosen) < min(m.shape):
+        norms = np.sqrt((remainder * remainder).sum(axis=1))
+        best = int(norms.argmax())
+        if norms[best] <= RANK_TOLERANCE * max(scale, 1.0):
+            break
+        direction = remainder[best] / norms[best]
+        for known in directions:
+            direction = direction - (direction @ known) * known
+        direction = direction / np.linalg.norm(direction)
+        remainder = remainder - np.outer(remainder @ direction, direction)
+        directions.append(direction)
+        chosen.append(best)
+    return tuple(sorted(chosen))
+
+
+def coordinates(basis: Array, rows: Array) -> Array | None:
+    """Return least-squares coefficients of ``rows`` in ``basis``.
+
+    Returns None where some remainder exceeds the rank tolerance.
+    """
+    if basis.shape[0] == 0:
+        found = np.zeros((rows.shape[0], 0))
+    else:
+        found = np.linalg.lstsq(basis.T, rows.T, rcond=None)[0].T
+    scale = float(np.abs(rows).max()) if rows.size else 0.0
+    error = float(np.abs(found @ basis - rows).max()) if rows.size else 0.0
+    return found if error <= 100 * RANK_TOLERANCE * max(scale, 1.0) else None

@@ -1,0 +1,183 @@
+"""Rational numbers and exact linear algebra: the only door to python-flint's rationals.
+
+Inside the library a rational is a ``flint.fmpq`` and a matrix is a ``flint.fmpq_mat``; at the
+boundary both become ``fractions.Fraction`` or strings ``p/q``.  Never compare the two kinds: an
+``fmpq`` is unequal to every ``Fraction`` without a word.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from decimal import Decimal, InvalidOperation
+from fractions import Fraction
+from numbers import Rational as AnyRational
+from typing import TypeAlias
+
+from flint import fmpq, fmpq_mat, fmpz
+
+from llr.errors import InputError
+
+Rational: TypeAlias = fmpq
+RationalRow: TypeAlias = tuple[fmpq, ...]
+RationalMatrix: TypeAlias = fmpq_mat
+
+_PATTERN = re.compile(r"-?[0-9]+(/[0-9]+)?")
+
+ZERO = fmpq(0)
+ONE = fmpq(1)
+
+
+def parse(text: object, argument: str = "value") -> fmpq:
+    """Return the rational written as ``-?digits(/digits)?``.
+
+    Raises:
+        InputError: ``text`` is no such string, or its denominator is zero.
+
+    >>> parse("-6/4")
+    -3/2
+    """
+    if not isinstance(text, str) or _PATTERN.fullmatch(text) is None:
+        raise InputError(argument, text, 'a rational string such as "-3/2"')
+    numerator, _, denominator = text.partition("/")
+    bottom = fmpz(denominator) if denominator else fmpz(1)
+    if bottom == 0:
+        raise InputError(argument, text, "a rational with a nonzero denominator")
+    return fmpq(fmpz(numerator), bottom)
+
+
+def rational(value: object, argument: str = "value") -> fmpq:
+    """Return ``value`` (int, Fraction, fmpq or string ``p/q``) as an exact rational.
+
+    Floats are refused: a float is rarely the number that its writer meant.
+
+    Raises:
+        InputError: ``value`` is none of these.
+    """
+    if isinstance(value, fmpq):
+        return value
+    if isinstance(value, bool):
+        raise InputError(argument, value, "a rational (int, Fraction or string p/q)")
+    if isinstance(value, fmpz):
+        return fmpq(value)
+    if isinstance(value, AnyRational):
+        return fmpq(int(value.numerator), int(value.denominator))
+    if isinstance(value, str):
+        return parse(value, argument)
+    raise InputError(argument, value, "a rational (int, Fraction or string p/q)")
+
+
+def decimal(value: object, argument: str = "value") -> fmpq:
+    """Return a number that a person wrote: ``p/q``, ``0.01``, ``1e-6``, or a Python number.
+
+    A float is read as its shortest decimal, so that ``0.01`` means 1/100.
+
+    Raises:
+        InputError: ``value`` is not a finite number.
+
+    >>> decimal("1e-2"), decimal(0.01), decimal("3/7")
+    (1/100, 1/100, 3/7)
+    """
+    text = repr(value) if isinstance(value, float) else value
+    if isinstance(text, str) and _PATTERN.fullmatch(text) is None:
+        try:
+            number = Decimal(text)
+        except InvalidOperation:
+            raise InputError(argument, value, 'a number such as "0.01" or "1/100"') from None
+        if not number.is_finite() or abs(number.adjusted()) > 10_000:
+            raise InputError(argument, value, 'a finite number such as "0.01" or "1/100"')
+        return rational(Fraction(number), argument)
+    return rational(text, argument)
+
+
+def fraction(value: fmpq) -> Fraction:
+    """Return the same number as a ``fractions.Fraction``."""
+    return Fraction(int(value.p), int(value.q))
+
+
+def text(value: fmpq) -> str:
+    """Return ``p/q``, or ``p`` for an integer.
+
+    >>> text(fmpq(-6, 4))
+    '-3/2'
+    """
+    return f"{value.p}/{value.q}" if value.q != 1 else str(value.p)
+
+
+def centred(row: Sequence[fmpq]) -> RationalRow:
+    """Return the row with its mean removed (Def 1.2)."""
+    mean = sum(row, ZERO) / len(row)
+    return tuple(row) if mean == 0 else tuple(x - mean for x in row)
+
+
+def matrix(rows: Sequence[Sequence[fmpq]], columns: int) -> fmpq_mat:
+    """Return the ``len(rows) x columns`` matrix with these rows."""
+    return fmpq_mat(len(rows), columns, [x for row in rows for x in row])
+
+
+def row_tuples(m: fmpq_mat) -> list[RationalRow]:
+    """Return the rows of ``m`` as tuples."""
+    width, flat = m.ncols(), m.entries()
+    return [tuple(flat[i * width : (i + 1) * width]) for i in range(m.nrows())]
+
+
+def take_rows(m: fmpq_mat, indices: Iterable[int]) -> fmpq_mat:
+    """Return the rows ``indices`` of ``m``, in that order."""
+    rows = row_tuples(m)
+    return matrix([rows[i] for i in indices], m.ncols())
+
+
+def take_columns(m: fmpq_mat, indices: Sequence[int]) -> fmpq_mat:
+    """Return the columns ``indices`` of ``m``, in that order."""
+    return matrix([[row[j] for j in indices] for row in row_tuples(m)], len(indices))
+
+
+def rank(m: fmpq_mat) -> int:
+    """Return the rank of ``m`` over the rationals."""
+    if m.nrows() == 0 or m.ncols() == 0:
+        return 0
+    return int(m.rank())
+
+
+def row_space(m: fmpq_mat) -> fmpq_mat:
+    """Return the canonical (reduced echelon) basis of the row space of ``m``."""
+    if m.nrows() == 0 or m.ncols() == 0:
+        return fmpq_mat(0, m.ncols())
+    reduced, r = m.rref()
+    return take_rows(reduced, range(r))
+
+
+def independent_columns(m: fmpq_mat) -> tuple[int, ...]:
+    """Return the left-to-right pivots: columns not spanned by those before them."""
+    if m.nrows() == 0 or m.ncols() == 0:
+        return ()
+    reduced, r = m.rref()
+    pivots: list[int] = []
+    for i in range(r):
+        start = pivots[-1] + 1 if pivots else 0
+        pivots.append(next(j for j in range(start, m.ncols()) if reduced[i, j] != 0))
+    return tuple(pivots)
+
+
+def independent_rows(m: fmpq_mat) -> tuple[int, ...]:
+    """Return the top-to-bottom pivots: rows not spanned by those above them."""
+    return independent_columns(m.transpose())
+
+
+def coordinates(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
+    """Return C with ``C * basis == rows``, or None when some row lies outside the span.
+
+    Args:
+        basis: r x w matrix of independent rows.
+        rows: n x w matrix.
+
+    Returns:
+        The n x r matrix of coefficients, checked on every column.
+    """
+    pivots = independent_columns(basis)
+    square = take_columns(basis, pivots)
+    if not pivots:
+        found = fmpq_mat(rows.nrows(), basis.nrows())
+    else:
+        found = square.transpose().solve(take_columns(rows, pivots).transpose()).transpose()
+    return found if found * basis == rows else None

@@ -1,0 +1,92 @@
+"""The unit in which a model's logits are rational: the nat, or ln q for a rational q > 1."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flint import arb, fmpq
+
+from llr.errors import InputError
+from llr.numbers import balls
+from llr.numbers.balls import Real
+from llr.numbers.rational import ONE, parse, text
+
+_PATTERN = re.compile(r"ln ([0-9]+(?:/[0-9]+)?)")
+
+
+@dataclass(frozen=True)
+class LogitUnit:
+    """The value in nats of a logit of 1.
+
+    Args:
+        base: None for the nat, else q > 1 for the unit ln q.
+    """
+
+    base: fmpq | None = None
+
+    def __post_init__(self) -> None:
+        if self.base is not None and self.base <= 1:
+            raise InputError("logit_unit", f"ln {text(self.base)}", '"nat" or "ln q", rational q > 1')
+
+    @staticmethod
+    def parse(written: object, argument: str = "logit_unit") -> LogitUnit:
+        """Return the unit written ``nat`` or ``ln q``.
+
+        >>> LogitUnit.parse("ln 3/2")
+        LogitUnit(base=3/2)
+        """
+        if written == "nat":
+            return NAT
+        match = _PATTERN.fullmatch(written) if isinstance(written, str) else None
+        if match is None:
+            raise InputError(argument, written, '"nat" or "ln q" for a rational q > 1')
+        return LogitUnit(parse(match.group(1), argument))
+
+    def __str__(self) -> str:
+        return "nat" if self.base is None else f"ln {text(self.base)}"
+
+    @property
+    def nats(self) -> Real:
+        """The unit's size in nats."""
+        return Real(ONE) if self.base is None else balls.log(self.base)
+
+    def in_nats(self, logit: fmpq) -> Real:
+        """Return the logit in nats."""
+        return self.nats * logit
+
+    def weights(self, logits: Sequence[fmpq]) -> list[fmpq] | None:
+        """Return exact softmax weights up to a common factor, or None where they are not rational.
+
+        They are rational if all logits agree, or if the unit is ln q and the logits differ by
+        integers.
+        """
+        low = min(logits)
+        steps = [x - low for x in logits]
+        if not any(steps):
+            return [ONE] * len(steps)
+        if self.base is None or any(s.q != 1 for s in steps):
+            return None
+        return [self.base ** int(s.p) for s in steps]
+
+    def ball_weights(self, logits: Sequence[fmpq]) -> list[arb]:
+        """Return balls around softmax weights up to a common factor, at the current precision."""
+        high, unit = max(logits), self.nats.ball()
+        return [(arb(x - high) * unit).exp() for x in logits]
+
+    def probabilities(self, logits: Sequence[fmpq]) -> list[Real]:
+        """Return softmax of the logits; rationals stay rational."""
+        exact = self.weights(logits)
+        if exact is not None:
+            total = sum(exact, fmpq(0))
+            return [Real(w / total) for w in exact]
+
+        def probability(a: int) -> arb:
+            found = self.ball_weights(logits)
+            return found[a] / sum(found, arb(0))
+
+        return [Real(lambda a=a: probability(a)) for a in range(len(logits))]  # type: ignore[misc]
+
+
+NAT = LogitUnit()

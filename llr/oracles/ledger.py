@@ -1,0 +1,129 @@
+"""The ledger: every query passes it once, is checked, centred (Eq. 11), counted and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+from llr.errors import InputError, OracleError, shorten
+from llr.models.base import Word
+from llr.numbers.arithmetic import Arithmetic, Row
+from llr.oracles.protocol import LogitOracle
+
+
+@dataclass
+class Counts:
+    """What was asked of an oracle.
+
+    Attributes:
+        calls: prefixes asked for, repeats included.
+        distinct_prefixes: prefixes submitted to the oracle; each is submitted once.
+        cache_hits: calls answered from the ledger's store.
+        tokens: tokens in the submitted prefixes.
+        words: words drawn from the sample oracle.
+        rechecks: prefixes submitted a second time, to see whether the oracle kept its mind.
+    """
+
+    calls: int = 0
+    distinct_prefixes: int = 0
+    cache_hits: int = 0
+    tokens: int = 0
+    words: int = 0
+    rechecks: int = 0
+
+    def as_json(self) -> dict[str, int]:
+        """Return the counts as a JSON value."""
+        return asdict(self)
+
+
+class Ledger:
+    """A logit oracle seen through a counter and a cache.
+
+    Args:
+        oracle: who answers.
+        alphabet_size: k, the length of every answer.
+        horizon: T; prefixes have at most T - 1 tokens.
+        arithmetic: what the answers must be.
+
+    Attributes:
+        counts: see :class:`Counts`.
+    """
+
+    RECHECKED = 16
+
+    def __init__(
+        self, oracle: LogitOracle, alphabet_size: int, horizon: int, arithmetic: Arithmetic
+    ) -> None:
+        self._oracle = oracle
+        self._k = alphabet_size
+        self._horizon = horizon
+        self._arithmetic = arithmetic
+        self._rows: dict[Word, Row] = {}
+        self.counts = Counts()
+
+    @property
+    def log(self) -> list[Word]:
+        """The prefixes submitted so far, in order."""
+        return list(self._rows)
+
+    def row(self, prefix: Word) -> Row:
+        """Return the centred answer at one prefix."""
+        return self.rows([prefix])[0]
+
+    def rows(self, prefixes: Sequence[Word]) -> list[Row]:
+        """Return Lhat(h.a) for a = 0..k-1, for each prefix h; what is new goes out as one batch.
+
+        Raises:
+            OracleError: an answer has the wrong length or is not finite (not rational, in exact
+                arithmetic).
+        """
+        new = [p for p in dict.fromkeys(prefixes) if p not in self._rows]
+        if new:
+            for p, row in zip(new, self._ask(new), strict=True):
+                self._rows[p] = row
+            self.counts.distinct_prefixes += len(new)
+            self.counts.tokens += sum(len(p) for p in new)
+        self.counts.calls += len(prefixes)
+        self.counts.cache_hits += len(prefixes) - len(new)
+        return [self._rows[p] for p in prefixes]
+
+    def recheck(self) -> None:
+        """Submit a few prefixes again.
+
+        Raises:
+            OracleError: some answer differs from the first one.
+        """
+        asked = self.log
+        again = asked[:: max(1, len(asked) // self.RECHECKED)][: self.RECHECKED]
+        self.counts.rechecks += len(again)
+        for prefix, row in zip(again, self._ask(again), strict=True):
+            if row != self._rows[prefix]:
+                raise OracleError(
+                    f"oracle answer at prefix {shorten(prefix)} must be the same at every call, "
+                    f"not {shorten(self._shown(self._rows[prefix]))} first "
+                    f"and {shorten(self._shown(row))} later"
+                )
+
+    def _ask(self, prefixes: Sequence[Word]) -> list[Row]:
+        answers = self._oracle.logits(prefixes)
+        if len(answers) != len(prefixes):
+            raise OracleError(
+                f"oracle answer must be {len(prefixes)} rows, one per prefix, not {len(answers)}"
+            )
+        return [self._checked(p, a) for p, a in zip(prefixes, answers, strict=True)]
+
+    def _checked(self, prefix: Word, answer: Sequence[object]) -> Row:
+        where = f"oracle answer at prefix {shorten(prefix)}"
+        try:
+            length = len(answer)
+        except TypeError:
+            raise OracleError(f"{where} must be {self._k} logits, not {shorten(answer)}") from None
+        if length != self._k:
+            raise OracleError(f"{where} must be {self._k} logits, not {length}")
+        try:
+            return self._arithmetic.centred([self._arithmetic.scalar(x, where) for x in answer])
+        except InputError as error:
+            raise OracleError(str(error)) from None
+
+    def _shown(self, row: Row) -> list[str | float]:
+        return [self._arithmetic.to_json(x) for x in row]
