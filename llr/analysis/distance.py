@@ -29,11 +29,13 @@ class Distance:
     """A distance with the way it was found.
 
     Attributes:
+        value: the distance itself, or None if it is "too large" to compute.
         enclosure: rational ends; equal if the distance is known exactly.
         method: "exact", "enclosed" or "too large".
         nodes: merged prefixes visited.
     """
 
+    value: Real | None
     enclosure: Enclosure
     method: str
     nodes: int
@@ -174,15 +176,15 @@ def _measured(
     try:
         try:
             exact = Real(measure(_EXACT))
-            return Distance(exact.enclosure(), "exact", walk.nodes)
+            return Distance(exact, exact.enclosure(), "exact", walk.nodes)
         except _NotRational:
             pass
         ball = Real(lambda: arb(measure(_BALLS)))
         found = ball.enclosure(width)
         clipped = Enclosure(max(found.lower, trivial.lower), min(found.upper, trivial.upper))
-        return Distance(clipped, "exact" if clipped.exact else "enclosed", walk.nodes)
+        return Distance(ball, clipped, "exact" if clipped.exact else "enclosed", walk.nodes)
     except TooLargeError:
-        return Distance(trivial, "too large", walk.nodes)
+        return Distance(None, trivial, "too large", walk.nodes)
 
 
 Key: TypeAlias = tuple[State, State, Hashable]

@@ -187,7 +187,7 @@ def learn(
     ledger = Ledger(asked, k, t, numbers)
     learner = PrintedLearner(
         ledger,
-        words or OracleWords(ledger, t, scale, numbers),
+        words or OracleWords(ledger, scale, numbers),
         alphabet_size=k,
         horizon=t,
         unit=scale,

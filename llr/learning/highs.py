@@ -49,11 +49,11 @@ class HighsChainProgram:
 
     def step(self, state: State, token: int) -> State:
         """Return the prefix with one more token."""
-        return (*state, token)  # type: ignore[misc]
+        return (*state, token)
 
     def read(self, state: State) -> Row | None:
         """Return the predicted logits of the next token, or None where infeasible."""
-        prefix: Word = state  # type: ignore[assignment]
+        prefix: Word = state
         k = self._table.alphabet_size
         if not prefix:
             first = self._table.block(1, one_token_futures(k))

@@ -18,10 +18,10 @@ from llr.learning.program import ChainProgram, Solution, chain_program
 from llr.learning.spanner import barycentric_spanner
 from llr.learning.table import Cut, Table, extended_futures, one_token_futures, read_rows
 from llr.models.base import Word
-from llr.numbers.arithmetic import Arithmetic, Row
+from llr.numbers.arithmetic import Arithmetic, Row, Scalar
 from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
-from llr.oracles.sampling import Words, WordSource, prefixes
+from llr.oracles.sampling import Words, WordSource
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Witness:
     cut: int
     future: Word
     prefix: Word
-    residual: object
+    residual: Scalar
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Epoch:
         table: with it the epoch's model Q can be formed, accepted or not.
         witness: set if the outcome is "witness".
         infeasible_prefix: set if the outcome is "infeasible".
-        spanner_words: per cut s = 2..T-1, the words whose histories were spanned.
+        spanner_words: per cut s = 2..T-1, the histories drawn for its spanner.
         validation_words: the fresh words.
         programs: chain programs solved.
     """
@@ -138,7 +138,9 @@ class PrintedLearner:
 
     def _epoch(self, number: int, spanner_draws: int) -> Epoch:
         table, spanner_words = self._spanned_table(spanner_draws)
-        fresh = self._draw(self._schedule.validation_draws(number)) if self._horizon > 2 else {}
+        fresh: Words = {}
+        if self._horizon > 2:
+            fresh = self._draw(self._schedule.validation_draws(number), self._horizon)
         program = chain_program(table)
         residuals = Residuals(self._ledger, table, self._arithmetic)
         outcome, witness, bad = "accepted", None, None
@@ -151,9 +153,9 @@ class PrintedLearner:
             number, outcome, table, witness, bad, spanner_words, fresh, program.solved
         )
 
-    def _draw(self, n: int) -> Words:
+    def _draw(self, n: int, length: int) -> Words:
         self._ledger.counts.words += n
-        return self._source.draw(n, self._rng)
+        return self._source.draw(n, length, self._rng)
 
     def _spanned_table(self, draws: int) -> tuple[Table, tuple[Words, ...]]:
         """Run DistSpanner (Algorithm 3) at cuts 2..T-1 and return the rows of the bases."""
@@ -166,8 +168,8 @@ class PrintedLearner:
                 histories: list[Word] = [()]
                 basis = [0]
             else:
-                drawn.append(self._draw(draws))
-                histories = prefixes(drawn[-1], s - 1)
+                drawn.append(self._draw(draws, s - 1))
+                histories = list(drawn[-1])
             rows = read_rows(self._ledger, histories, columns)
             if s > 1:
                 basis = list(barycentric_spanner(rows, len(columns), self._arithmetic).indices)
@@ -219,7 +221,7 @@ class Residuals:
         self._estimates: dict[tuple[int, Row, Word], Row] = {}
         self._tested: set[tuple[int, Row, Row, Word]] = set()
 
-    def new(self, prefix: Word, solution: Solution) -> Iterator[tuple[int, Word, object]]:
+    def new(self, prefix: Word, solution: Solution) -> Iterator[tuple[int, Word, Scalar]]:
         """Yield (s, f, Delta_s(f)) for 2 <= s <= t, s <= r <= t + 1, all tokens a.
 
         Residuals that an earlier call has yielded, with the same coefficients, are left out.
@@ -246,7 +248,7 @@ class Residuals:
                 yield from self._at(prefix, solution, s, r)
                 self._tested.add(key)
 
-    def at(self, prefix: Word, solution: Solution) -> Iterator[tuple[int, Word, object]]:
+    def at(self, prefix: Word, solution: Solution) -> Iterator[tuple[int, Word, Scalar]]:
         """Yield the residuals with r = t + 1 alone: those that the transfer bound needs."""
         for s in range(2, len(prefix) + 1):
             yield from self._at(prefix, solution, s, len(prefix) + 1)
@@ -260,7 +262,7 @@ class Residuals:
 
     def _at(
         self, prefix: Word, solution: Solution, s: int, r: int
-    ) -> Iterator[tuple[int, Word, object]]:
+    ) -> Iterator[tuple[int, Word, Scalar]]:
         before = self.estimate(prefix, solution, s - 1, r)
         here = self.estimate(prefix, solution, s, r)
         for a, (x, y) in enumerate(zip(before, here, strict=True)):

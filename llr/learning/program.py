@@ -18,7 +18,7 @@ Source: [P] Algorithm 1, program (10).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from flint import fmpq, fmpq_mat
@@ -86,10 +86,10 @@ class Segment:
 
 @dataclass(frozen=True)
 class _Reached:
-    """State of a prefix: the segment it ends in and the prediction for the next token."""
+    """State of a prefix: the segment it ends in, which fixes the prediction for the next token."""
 
     segment: Segment
-    prediction: Row
+    prediction: Row = field(compare=False)
 
 
 INFEASIBLE: State = None
@@ -110,6 +110,8 @@ class ExactChainProgram:
         self._forced: dict[tuple[int, Word], bool] = {}
         self._blocks: dict[tuple[int, int], fmpq_mat] = {}
         self._solutions: dict[Segment, RowOrRefutation] = {}
+        self._parts: dict[Segment, list[Row]] = {}
+        self._steps: dict[tuple[State, int], State] = {}
         first = table.cut(1)
         place = {f: j for j, f in enumerate(first.columns)}
         self._first_row = tuple(first.rows[0][place[f]] for f in one_token_futures(self._k))
@@ -127,6 +129,11 @@ class ExactChainProgram:
 
     def step(self, state: State, token: int) -> State:
         """Return the state after one more token."""
+        if (state, token) not in self._steps:
+            self._steps[state, token] = self._step(state, token)
+        return self._steps[state, token]
+
+    def _step(self, state: State, token: int) -> State:
         if state == "start":
             row = EXACT.combine((fmpq(1),), self._next_block(1, token))
             return _Reached(Segment(2, row, ()), row[: self._k])
@@ -156,14 +163,14 @@ class ExactChainProgram:
         coefficients: list[Row] = [(fmpq(1),)]
         state = self.step(self.start(), prefix[0])
         for token in prefix[1:]:
-            segment = state.segment  # type: ignore[union-attr]
+            segment = state.segment
             state = self.step(state, token)
             if state is INFEASIBLE:
                 return None
-            following = state.segment  # type: ignore[union-attr]
+            following = state.segment
             if following.first > segment.last:
                 coefficients.extend(self._split(segment))
-        open_segment = state.segment  # type: ignore[union-attr]
+        open_segment = state.segment
         if open_segment.tokens:
             shorter = Segment(open_segment.first, open_segment.row, open_segment.tokens[:-1])
             coefficients.extend(self._split(shorter))
@@ -173,7 +180,7 @@ class ExactChainProgram:
         """Return the system c G = b of an infeasible prefix with its refutation, else None."""
         state = self.step(self.start(), prefix[0])
         for token in prefix[1:]:
-            segment = state.segment  # type: ignore[union-attr]
+            segment = state.segment
             state = self.step(state, token)
             if state is INFEASIBLE:
                 found = self._solve(segment)
@@ -192,13 +199,17 @@ class ExactChainProgram:
 
     def _split(self, segment: Segment) -> list[Row]:
         """Return the solved segment's coefficients, cut by cut."""
+        if segment in self._parts:
+            return self._parts[segment]
         found = self._solve(segment)
         assert not isinstance(found, Refutation)
-        parts, start = [], 0
+        parts: list[Row] = []
+        start = 0
         for s in range(segment.first, segment.last + 1):
             width = len(self._table.cut(s).histories)
-            parts.append(found[start : start + width])
+            parts.append(rational.Vector(found[start : start + width]))
             start += width
+        self._parts[segment] = parts
         return parts
 
     def _right_side(self, segment: Segment) -> Row:

@@ -8,10 +8,10 @@ which is what lets distances and samples merge them.
 from __future__ import annotations
 
 import abc
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
 from itertools import product
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from llr.errors import InputError
 from llr.numbers.arithmetic import EXACT, Arithmetic, Row
@@ -19,7 +19,7 @@ from llr.numbers.rational import fraction
 from llr.numbers.units import NAT, LogitUnit
 
 Word: TypeAlias = tuple[int, ...]
-State: TypeAlias = Hashable
+State: TypeAlias = Any  # hashable; opaque outside the model
 
 
 class LanguageModel(abc.ABC):
@@ -125,7 +125,7 @@ class TabulatedModel(LanguageModel):
         self,
         alphabet_size: int,
         horizon: int,
-        table: dict[Word, Sequence[object]],
+        table: Mapping[Word, Sequence[object]],
         unit: LogitUnit = NAT,
     ) -> None:
         self.alphabet_size = check_size(alphabet_size, 2, "alphabet_size")
@@ -145,12 +145,11 @@ class TabulatedModel(LanguageModel):
 
     def step(self, state: State, token: int) -> State:
         """Return the prefix with one more token."""
-        assert isinstance(state, tuple)
         return (*state, token)
 
     def read(self, state: State) -> Row:
         """Return the stored row."""
-        return self._rows[state]  # type: ignore[index]
+        return self._rows[state]
 
 
 class UniformModel(LanguageModel):

@@ -51,8 +51,8 @@ class Isan(LanguageModel):
         self.unit = unit
         self.arithmetic = arithmetic
         _check_list(initial_state, "initial_state", "a list of at least one scalar", least=1)
-        self.initial_state: Row = tuple(
-            arithmetic.scalar(x, f"initial_state[{i}]") for i, x in enumerate(initial_state)
+        self.initial_state: Row = arithmetic.row(
+            [arithmetic.scalar(x, f"initial_state[{i}]") for i, x in enumerate(initial_state)]
         )
         self.dimension = d = len(self.initial_state)
         _check_list(readouts, "readouts", f"a list of {horizon} matrices", horizon)
@@ -75,18 +75,33 @@ class Isan(LanguageModel):
             arithmetic.matrix(_column_centred(grid, arithmetic), d) for grid in rows
         )
 
+    def __repr__(self) -> str:
+        def written(rows: Sequence[Row]) -> str:
+            write = self.arithmetic.to_json
+            return "[" + "; ".join(" ".join(str(write(x)) for x in row) for row in rows) + "]"
+
+        a = ", ".join(
+            "(" + ", ".join(written(self.arithmetic.rows(m)) for m in step) + ")"
+            for step in self.transitions
+        )
+        b = ", ".join(written(self.arithmetic.rows(m)) for m in self.readouts)
+        return (
+            f"Isan(k={self.alphabet_size}, T={self.horizon}, unit={self.unit}, "
+            f"x0={written([self.initial_state])}, A={a or '()'}, B={b})"
+        )
+
     def start(self) -> State:
         """Return (0, x_0)."""
         return (0, self.initial_state)
 
     def step(self, state: State, token: int) -> State:
         """Return (t + 1, A[t+1][token] x_t)."""
-        t, x = state  # type: ignore[misc]
+        t, x = state
         return (t + 1, self.arithmetic.apply(self.transitions[t][token], x))
 
     def read(self, state: State) -> Row:
         """Return B[t+1] x_t with the token mean removed."""
-        t, x = state  # type: ignore[misc]
+        t, x = state
         return self.arithmetic.apply(self.readouts[t], x)
 
     # -- spaces and ranks: exact models only ------------------------------------------------

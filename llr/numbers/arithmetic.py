@@ -36,6 +36,9 @@ class Arithmetic(Protocol):
     def centred(self, row: Sequence[Scalar]) -> Row:
         """Return the row less its mean."""
 
+    def row(self, scalars: Sequence[Scalar]) -> Row:
+        """Return the scalars as a row: hashable, and equal rows have equal hashes."""
+
     def matrix(self, rows: Sequence[Sequence[Scalar]], columns: int) -> Matrix:
         """Return the ``len(rows) x columns`` matrix."""
 
@@ -78,6 +81,10 @@ class ExactArithmetic:
         """Return the row less its mean."""
         return rational.centred(row)
 
+    def row(self, scalars: Sequence[fmpq]) -> Row:
+        """Return the scalars as a row that remembers its hash."""
+        return rational.Vector(scalars)
+
     def matrix(self, rows: Sequence[Sequence[fmpq]], columns: int) -> fmpq_mat:
         """Return the ``len(rows) x columns`` matrix."""
         return rational.matrix(rows, columns)
@@ -88,11 +95,11 @@ class ExactArithmetic:
 
     def apply(self, m: fmpq_mat, column: Row) -> Row:
         """Return ``m @ column``."""
-        return tuple((m * fmpq_mat(len(column), 1, list(column))).entries())
+        return rational.Vector((m * fmpq_mat(len(column), 1, list(column))).entries())
 
     def combine(self, coefficients: Row, m: fmpq_mat) -> Row:
         """Return ``coefficients @ m``."""
-        return tuple((fmpq_mat(1, len(coefficients), list(coefficients)) * m).entries())
+        return rational.Vector((fmpq_mat(1, len(coefficients), list(coefficients)) * m).entries())
 
     def independent_rows(self, m: fmpq_mat) -> tuple[int, ...]:
         """Return the top-to-bottom pivots."""
@@ -127,6 +134,10 @@ class FloatArithmetic:
     def centred(self, row: Sequence[float]) -> Row:
         """Return the row less its mean."""
         return floats.centred(row)
+
+    def row(self, scalars: Sequence[float]) -> Row:
+        """Return the scalars as a tuple."""
+        return tuple(scalars)
 
     def matrix(self, rows: Sequence[Sequence[float]], columns: int) -> Matrix:
         """Return the ``len(rows) x columns`` array."""

@@ -85,8 +85,13 @@ class Real:
     __slots__ = ("_evaluate", "exact")
 
     def __init__(self, value: fmpq | Callable[[], arb]) -> None:
-        self.exact: fmpq | None = value if isinstance(value, fmpq) else None
-        self._evaluate: Callable[[], arb] = (lambda: arb(value)) if self.exact is not None else value
+        self.exact: fmpq | None = None
+        self._evaluate: Callable[[], arb]
+        if isinstance(value, fmpq):
+            self.exact = rational_value = value
+            self._evaluate = lambda: arb(rational_value)
+        else:
+            self._evaluate = value
 
     @staticmethod
     def of(value: Number) -> Real:
@@ -160,6 +165,8 @@ class Real:
                 return 1
             if ball < 0:
                 return -1
+            if ball == 0:
+                return 0
         raise UndecidedError(f"sign not decided at {LIMIT_BITS} bits: {self.ball(LIMIT_BITS)}")
 
     def __lt__(self, other: Number) -> bool:

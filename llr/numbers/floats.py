@@ -67,7 +67,7 @@ def independent_rows(m: Array) -> tuple[int, ...]:
 
     Complexity: O(n w r) for n rows, w columns and rank r (pivoted Gram-Schmidt, done twice).
     """
-    remainder = m.copy()
+    remainder: Array = m.copy()
     scale = float(np.abs(m).max()) if m.size else 0.0
     chosen: list[int] = []
     directions: list[Array] = []
@@ -76,7 +76,7 @@ def independent_rows(m: Array) -> tuple[int, ...]:
         best = int(norms.argmax())
         if norms[best] <= RANK_TOLERANCE * max(scale, 1.0):
             break
-        direction = remainder[best] / norms[best]
+        direction: Array = remainder[best] / norms[best]
         for known in directions:
             direction = direction - (direction @ known) * known
         direction = direction / np.linalg.norm(direction)

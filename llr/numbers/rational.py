@@ -104,6 +104,17 @@ def text(value: fmpq) -> str:
     return f"{value.p}/{value.q}" if value.q != 1 else str(value.p)
 
 
+class Vector(tuple[fmpq, ...]):
+    """A row that remembers its hash: rows are states, and hashing a rational is slow."""
+
+    _hash: int | None = None
+
+    def __hash__(self) -> int:
+        if self._hash is None:
+            self._hash = hash(tuple((x.p, x.q) for x in self))
+        return self._hash
+
+
 def centred(row: Sequence[fmpq]) -> RationalRow:
     """Return the row with its mean removed (Def 1.2)."""
     mean = sum(row, ZERO) / len(row)

@@ -7,7 +7,7 @@ on every machine.  A word drawn a million times is kept once, with its count.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -22,59 +22,109 @@ from llr.oracles.ledger import Ledger
 Words: TypeAlias = Mapping[Word, int]
 
 _BITS = 64
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 class WordSource(Protocol):
     """Anything that draws words from a fixed law."""
 
-    def draw(self, n: int, rng: np.random.Generator) -> Words:
-        """Return n independent words as a multiset, in lexicographic order."""
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Words:
+        """Return the first ``length`` tokens of n independent words as a multiset.
+
+        Words come in lexicographic order.
+        """
+
+
+class _Node:
+    """A prefix of a model's tree, remembered between draws."""
+
+    __slots__ = ("children", "state", "thresholds")
+
+    def __init__(self, state: State) -> None:
+        self.state = state
+        self.thresholds: Sequence[int] | None = None
+        self.children: dict[int, _Node] = {}
 
 
 class ModelWords:
     """The sample oracle of a model."""
 
+    MAX_REMEMBERED = 1 << 18
+
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
         self._thresholds = Thresholds(model.unit, model.arithmetic)
+        self._root = _Node(model.start())
+        self._remembered = 1
 
-    def draw(self, n: int, rng: np.random.Generator) -> Words:
-        """Return n independent words of the model as a multiset."""
-        layer: dict[Word, tuple[State, int]] = {(): (self._model.start(), n)}
-        for length in range(1, self._model.horizon + 1):
-            last = length == self._model.horizon
-            following: dict[Word, tuple[State, int]] = {}
-            for word, (state, count) in layer.items():
-                cuts = self._thresholds(self._model.read(state))
-                for token, many in enumerate(split(count, cuts, rng)):
-                    if many:
-                        after = None if last else self._model.step(state, token)
-                        following[(*word, token)] = (after, many)
-            layer = following
-        return {word: count for word, (_, count) in layer.items()}
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Words:
+        """Return the first ``length`` tokens of n independent words as a multiset."""
+        if self._remembered > self.MAX_REMEMBERED:
+            self._root, self._remembered = _Node(self._model.start()), 1
+        nodes: dict[Word, _Node] = {(): self._root}
+
+        def thresholds(prefixes: Sequence[Word]) -> list[Sequence[int]]:
+            found = []
+            for prefix in prefixes:
+                node = nodes.get(prefix)
+                if node is None:
+                    node = nodes[prefix] = self._child(nodes[prefix[:-1]], prefix[-1])
+                if node.thresholds is None:
+                    node.thresholds = self._thresholds(self._model.read(node.state))
+                found.append(node.thresholds)
+            return found
+
+        return draw_tree(n, length, thresholds, rng)
+
+    def _child(self, node: _Node, token: int) -> _Node:
+        child = node.children.get(token)
+        if child is None:
+            child = node.children[token] = _Node(self._model.step(node.state, token))
+            self._remembered += 1
+        return child
 
 
 class OracleWords:
     """Words drawn through a logit oracle: T calls per distinct word at most (sec. 2)."""
 
-    def __init__(self, ledger: Ledger, horizon: int, unit: LogitUnit, arithmetic: Arithmetic) -> None:
+    def __init__(self, ledger: Ledger, unit: LogitUnit, arithmetic: Arithmetic) -> None:
         self._ledger = ledger
-        self._horizon = horizon
         self._thresholds = Thresholds(unit, arithmetic)
 
-    def draw(self, n: int, rng: np.random.Generator) -> Words:
-        """Return n independent words as a multiset; each layer of the tree is one batch."""
-        layer: dict[Word, int] = {(): n}
-        for _ in range(self._horizon):
-            following: dict[Word, int] = {}
-            rows = self._ledger.rows(list(layer))
-            for (word, count), row in zip(layer.items(), rows, strict=True):
-                for token, many in enumerate(split(count, self._thresholds(row), rng)):
-                    if many:
-                        following[(*word, token)] = many
-            layer = following
-        return layer
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Words:
+        """Return the first ``length`` tokens of n independent words; a layer is one batch."""
+
+        def thresholds(prefixes: Sequence[Word]) -> list[Sequence[int]]:
+            return [self._thresholds(row) for row in self._ledger.rows(prefixes)]
+
+        return draw_tree(n, length, thresholds, rng)
+
+
+def draw_tree(
+    n: int,
+    length: int,
+    thresholds: Callable[[Sequence[Word]], Sequence[Sequence[int]]],
+    rng: np.random.Generator,
+) -> Words:
+    """Draw n words of one length together, layer by layer of the prefix tree.
+
+    Args:
+        n: number of words.
+        length: of the words.
+        thresholds: maps prefixes to their cumulative probabilities in units of 2^-64.
+        rng: gives n 64-bit integers per layer.
+    """
+    layer: dict[Word, int] = {(): n} if n else {}
+    for _ in range(length):
+        words = list(layer)
+        counts = split(list(layer.values()), thresholds(words), rng)
+        layer = {
+            (*word, token): many
+            for word, row in zip(words, counts, strict=True)
+            for token, many in enumerate(row)
+            if many
+        }
+    return layer
 
 
 class Thresholds:
@@ -128,25 +178,26 @@ def _clip(threshold: int) -> int:
     return min(threshold, (1 << _BITS) - 1)
 
 
-def split(count: int, thresholds: Sequence[int], rng: np.random.Generator) -> list[int]:
-    """Return how many of ``count`` draws fall on each of the k tokens.
+def split(
+    counts: Sequence[int], thresholds: Sequence[Sequence[int]], rng: np.random.Generator
+) -> list[list[int]]:
+    """Return, per node, how many of its draws fall on each of the k tokens.
 
     Args:
-        count: number of draws.
-        thresholds: k - 1 increasing integers in [0, 2^64).
-        rng: consumes ``count`` 64-bit integers.
+        counts: draws per node.
+        thresholds: per node, k - 1 increasing integers in [0, 2^64).
+        rng: gives one 64-bit integer per draw, node after node.
     """
+    if not counts:
+        return []
     cuts = np.array(thresholds, dtype=np.uint64)
-    found = np.zeros(len(thresholds) + 1, dtype=np.int64)
-    while count > 0:
-        draws = rng.integers(0, 1 << _BITS, size=min(count, _CHUNK), dtype=np.uint64)
-        found += np.bincount(np.searchsorted(cuts, draws, side="right"), minlength=len(found))
-        count -= len(draws)
-    return [int(x) for x in found]
-
-
-def prefixes(words: Words, length: int) -> list[Word]:
-    """Return the distinct prefixes of one length, in order of first appearance."""
-    return list(dict.fromkeys(word[:length] for word in words))
-
-
+    k = cuts.shape[1] + 1
+    found = np.zeros(len(counts) * k, dtype=np.int64)
+    nodes = np.repeat(np.arange(len(counts)), counts)
+    for start in range(0, len(nodes), _CHUNK):
+        here = nodes[start : start + _CHUNK]
+        draws = rng.integers(0, 1 << _BITS, size=len(here), dtype=np.uint64)
+        tokens = (draws[:, np.newaxis] >= cuts[here]).sum(axis=1)
+        found += np.bincount(here * k + tokens, minlength=len(found))
+    shaped: list[list[int]] = found.reshape(len(counts), k).tolist()
+    return shaped

@@ -1,0 +1,17 @@
+"""Every lemma and theorem as code: right-hand sides as plain functions, hypotheses checked.
+
+``STATEMENTS`` lists them all.  Nothing here runs a learner.
+"""
+
+from bounds import potential, softmax, spanner, transfer
+from bounds.statement import STATEMENTS, HypothesisError, Statement
+
+__all__ = [
+    "STATEMENTS",
+    "HypothesisError",
+    "Statement",
+    "potential",
+    "softmax",
+    "spanner",
+    "transfer",
+]

@@ -1,0 +1,68 @@
+"""The register of statements: every bound is a plain function that says what it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from llr.errors import LlrError
+
+MARKS = ("printed", "reconstructed", "corrected", "sharpened")
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+class HypothesisError(LlrError, ValueError):
+    """Report a hypothesis of a statement that its arguments violate.
+
+    Args:
+        statement: identifier, e.g. "lemma-5.1".
+        hypothesis: what was assumed, e.g. "g > e".
+        found: the offending values.
+    """
+
+    def __init__(self, statement: str, hypothesis: str, found: str) -> None:
+        self.statement = statement
+        self.hypothesis = hypothesis
+        super().__init__(f"{statement} needs {hypothesis}, not {found}")
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One lemma, theorem or fact, in one form.
+
+    Attributes:
+        identifier: e.g. "lemma-5.3"; the form is part of it where there are several.
+        mark: printed, reconstructed, corrected or sharpened.
+        source: where it stands.
+        summary: the statement on one line.
+        function: its right-hand side.
+    """
+
+    identifier: str
+    mark: str
+    source: str
+    summary: str
+    function: Callable[..., Any]
+
+
+STATEMENTS: dict[str, Statement] = {}
+
+
+def statement(identifier: str, *, mark: str, source: str, summary: str) -> Callable[[Function], Function]:
+    """Register the decorated function as the right-hand side of a statement."""
+    assert mark in MARKS
+    assert identifier not in STATEMENTS
+
+    def register(function: Function) -> Function:
+        STATEMENTS[identifier] = Statement(identifier, mark, source, summary, function)
+        return function
+
+    return register
+
+
+def require(condition: bool, identifier: str, hypothesis: str, found: object) -> None:
+    """Raise HypothesisError unless the condition holds."""
+    if not condition:
+        raise HypothesisError(identifier, hypothesis, str(found))

@@ -1,0 +1,357 @@
+"""The ``llr`` command: the composition root.
+
+Other packages add their commands through the entry-point group ``llr.commands``.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from importlib.metadata import entry_points
+from typing import Any
+
+import click
+import numpy as np
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+import llr
+from llr.analysis import distance as distances
+from llr.errors import InputError, LlrError
+from llr.learning import api
+from llr.learning.learned import LearnedModel
+from llr.learning.printed import Epoch
+from llr.models.base import LanguageModel, UniformModel
+from llr.models.files import check_writable
+from llr.models.logits import cut_ranks
+from llr.models.targets import FAMILIES
+from llr.numbers.arithmetic import EXACT, named
+from llr.numbers.rational import decimal, fraction
+from llr.oracles.noise import NOISES, NoisyOracle
+from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
+from llr.oracles.sampling import ModelWords
+
+OK, FAILED, INTERRUPTED = 0, 1, 3
+
+MAX_EXACT_NODES = 1 << 16
+MAX_FLOAT_NODES = 1 << 12
+
+
+class Commands(click.Group):
+    """A group that finds commands in installed packages and turns errors into exit codes."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of all commands."""
+        return sorted({*super().list_commands(ctx), *(p.name for p in self._plugins())})
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command of this module or of an installed package."""
+        own = super().get_command(ctx, cmd_name)
+        if own is not None:
+            return own
+        for point in self._plugins():
+            if point.name == cmd_name:
+                found: click.Command = point.load()
+                return found
+        return None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; 2 for bad input, 3 for an interrupt."""
+        try:
+            return super().invoke(ctx)
+        except LlrError as error:
+            raise click.UsageError(str(error), ctx) from None
+        except KeyboardInterrupt:
+            Console(stderr=True).print("interrupted; the same command with the same seed starts over")
+            ctx.exit(INTERRUPTED)
+
+    @staticmethod
+    def _plugins() -> Any:
+        return entry_points(group="llr.commands")
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(llr.__version__, prog_name="llr")
+def main() -> None:
+    """Low logit rank, executable: learn language models from logit queries, exactly."""
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
+seed_option = click.option(
+    "--seed", default="0", metavar="N", show_default=True, help="Seed of every random choice."
+)
+
+
+def print_json(value: object) -> None:
+    """Write one JSON value on one line of standard output."""
+    click.echo(json.dumps(value))
+
+
+def parse_integer(written: str, argument: str, least: int = 0) -> int:
+    """Return an integer of at least ``least``, or raise InputError."""
+    digits = written.strip()
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or int(digits) < least:
+        raise InputError(argument, written, f"an integer of at least {least}")
+    return int(digits)
+
+
+def table(title: str, *columns: str) -> Table:
+    """Return an empty table for the screen."""
+    found = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
+    for place, column in enumerate(columns):
+        found.add_column(column, no_wrap=place == 0)
+    return found
+
+
+def show(item: object) -> None:
+    """Print a table or a line on standard output; at least 100 columns wide in a pipe."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=max(100, console.width))
+    console.print(item, soft_wrap=isinstance(item, str))
+
+
+@main.command()
+@click.argument("target")
+@json_option
+def rank(target: str, as_json: bool) -> None:
+    """Print the exact rank of every cut of TARGET."""
+    model = llr.target(target)
+    ranks = cut_ranks(model)
+    if as_json:
+        print_json(
+            {
+                "target": target,
+                "alphabet_size": model.alphabet_size,
+                "horizon": model.horizon,
+                "cut_ranks": list(ranks),
+                "exact": True,
+            }
+        )
+        return
+    found = table(f"cut ranks of {target}", "cut", "rank")
+    for s, r in enumerate(ranks, start=1):
+        found.add_row(str(s), str(r))
+    show(found)
+    show(f"k = {model.alphabet_size}, T = {model.horizon}, largest cut rank {max(ranks)} (exact)")
+
+
+@main.command()
+@click.argument("target")
+@click.option("--algorithm", default=api.ALGORITHMS[0], show_default=True, metavar="NAME",
+              help="Learner: " + ", ".join(api.ALGORITHMS) + ".")
+@click.option("--arithmetic", default="exact", show_default=True, metavar="exact|float",
+              help="Rationals, or float64.")
+@click.option("--epsilon", default="0.01", show_default=True, help="Wanted total variation.")
+@click.option("--delta", default="0.01", show_default=True, help="Allowed probability of failure.")
+@click.option("--xi", default="0", show_default=True, help="Promised accuracy of the oracle, in nats.")
+@click.option("--noise", default=None, metavar="KIND",
+              help="How the oracle errs: none, " + ", ".join(NOISES)
+              + "; default none, adversarial when xi > 0.")
+@click.option("--samples", default=str(api.SAMPLES), show_default=True,
+              help="Words per cut for the first spanners.")
+@click.option("--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up.")
+@click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
+@seed_option
+@json_option
+def learn(
+    target: str, algorithm: str, arithmetic: str, epsilon: str, delta: str, xi: str,
+    noise: str | None, samples: str, max_epochs: str, out: str | None, seed: str, as_json: bool,
+) -> None:
+    """Learn TARGET from logit queries and enclose the distance to it.
+
+    Exit 0 if a model was accepted, else 1.
+    """
+    model = llr.target(target)
+    if out is not None:
+        check_writable(out, "--out")
+    seed_number = parse_integer(seed, "--seed")
+    accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
+    kind = noise or ("adversarial" if accuracy > 0 else "none")
+    numbers = named(arithmetic)
+    if numbers is EXACT and model.arithmetic is not EXACT:
+        raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
+    oracle: LogitOracle = ModelOracle(model)
+    if kind != "none":
+        if model.arithmetic is not EXACT:
+            raise InputError("--noise", kind, "none: the target has float64 logits")
+        oracle = NoisyOracle(oracle, kind, accuracy, model.unit, seed_number)
+    if numbers is not EXACT:
+        oracle = FloatOracle(oracle, model)
+    with progress(f"learning {target}") as report:
+        result = api.learn(
+            oracle,
+            alphabet_size=model.alphabet_size,
+            horizon=model.horizon,
+            epsilon=epsilon,
+            delta=delta,
+            seed=seed_number,
+            xi=xi,
+            algorithm=algorithm,
+            arithmetic=arithmetic,
+            unit=model.unit if numbers is EXACT else llr.NAT,
+            samples=parse_integer(samples, "--samples", 1),
+            max_epochs=parse_integer(max_epochs, "--max-epochs", 1),
+            words=ModelWords(model),
+            on_epoch=report,
+        )
+    if out is not None:
+        llr.save(result.model, out)
+    limit = MAX_EXACT_NODES if result.model.arithmetic is EXACT else MAX_FLOAT_NODES
+    with progress("measuring the distance"):
+        apart = distances.total_variation(model, result.model, max_nodes=limit)
+        trivial = distances.total_variation(
+            model, UniformModel(model.alphabet_size, model.horizon, model.unit), max_nodes=limit
+        )
+        missing = unrepresented(model, result.model, limit)
+    value = {
+        "target": target,
+        **result.as_json(),
+        "noise": kind,
+        "total_variation": apart.as_json(),
+        "unrepresented_mass": missing.as_json(),
+        "uniform_total_variation": trivial.as_json(),
+    }
+    if as_json:
+        print_json(value)
+    else:
+        show(learn_table(value))
+    sys.exit(OK if result.accepted else FAILED)
+
+
+def unrepresented(
+    model: LanguageModel, learned: LanguageModel, max_nodes: int
+) -> distances.Distance:
+    """Return the mass of the words with a prefix that the learned basis does not represent."""
+
+    def marks(state: object) -> bool:
+        return isinstance(learned, LearnedModel) and not learned.represents(state)
+
+    return distances.mass(model, learned, marks, max_nodes=max_nodes)
+
+
+def learn_table(value: dict[str, Any]) -> Table:
+    """Return the outcome of a learning run as a table."""
+    found = table(f"{value['algorithm']} learner on {value['target']}", "what", "value")
+    queries = value["queries"]
+    rows = [
+        ("accepted", "yes" if value["accepted"] else "NO"),
+        ("TV(target, learned)", interval(value["total_variation"])),
+        ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
+        ("TV(target, uniform)", interval(value["uniform_total_variation"])),
+        ("arithmetic, noise, seed", f"{value['arithmetic']}, {value['noise']}, {value['seed']}"),
+        ("epochs (infeasible)", f"{value['epochs']} ({value['infeasible_epochs']})"),
+        ("witnesses per cut", " ".join(map(str, value["witnesses"]))),
+        ("basis sizes per cut", " ".join(map(str, value["basis_sizes"]))),
+        ("chain programs", f"{value['programs']:,}"),
+        ("oracle calls", f"{queries['calls']:,}"),
+        ("distinct prefixes", f"{queries['distinct_prefixes']:,}"),
+        ("tokens submitted", f"{queries['tokens']:,}"),
+        ("words drawn", f"{queries['words']:,}"),
+    ]
+    for name, shown in rows:
+        found.add_row(name, shown)
+    return found
+
+
+def interval(found: dict[str, str]) -> str:
+    """Return an enclosure for the screen."""
+    if found["lower"] == found["upper"]:
+        return f"{found['lower']} ({found['method']})"
+    return f"[{found['lower']}, {found['upper']}] ({found['method']})"
+
+
+@main.command()
+@click.argument("target", metavar="MODEL")
+@click.option("-n", "number", default="10", show_default=True, help="How many words.")
+@seed_option
+@json_option
+def sample(target: str, number: str, seed: str, as_json: bool) -> None:
+    """Draw words from MODEL (a JSON file or a TARGET), one per line."""
+    model = llr.target(target)
+    n = parse_integer(number, "-n", 1)
+    start = parse_integer(seed, "--seed")
+    rng = np.random.default_rng(start)
+    drawn = ModelWords(model).draw(n, model.horizon, rng)
+    words = [word for word, count in drawn.items() for _ in range(count)]
+    words = [words[i] for i in rng.permutation(n).tolist()]
+    if as_json:
+        print_json({"model": target, "n": n, "seed": start, "words": [list(w) for w in words]})
+        return
+    for word in words:
+        click.echo(" ".join(map(str, word)))
+
+
+@main.command()
+@click.argument("first")
+@click.argument("second")
+@click.option("--width", default="1e-12", show_default=True, help="Widest enclosure allowed.")
+@json_option
+def distance(first: str, second: str, width: str, as_json: bool) -> None:
+    """Print total variation and KL(FIRST || SECOND), exact or enclosed."""
+    one, two = llr.target(first), llr.target(second)
+    widest = decimal(width, "--width")
+    if widest <= 0:
+        raise InputError("--width", width, "a positive number")
+    apart = distances.total_variation(one, two, fraction(widest))
+    divergence = distances.kl_divergence(one, two).enclosure(fraction(widest))
+    lower, upper = divergence.as_strings()
+    value = {
+        "first": first,
+        "second": second,
+        "total_variation": apart.as_json(),
+        "kl": {"lower": lower, "upper": upper,
+               "method": "exact" if divergence.exact else "enclosed"},
+    }
+    if as_json:
+        print_json(value)
+        return
+    found = table("", "distance", "value")
+    found.add_row("TV", interval(value["total_variation"]))  # type: ignore[arg-type]
+    found.add_row("KL(first || second), nats", interval(value["kl"]))  # type: ignore[arg-type]
+    show(found)
+
+
+@main.command()
+@json_option
+def targets(as_json: bool) -> None:
+    """List the families of targets, their parameters and an example of each."""
+    if as_json:
+        print_json(
+            [
+                {
+                    "family": f.name,
+                    "summary": f.summary,
+                    "parameters": [
+                        {"name": p.name, "meaning": p.meaning, "default": p.default}
+                        for p in f.parameters
+                    ],
+                    "example": f.example,
+                }
+                for f in FAMILIES.values()
+            ]
+        )
+        return
+    found = table("families of targets", "family", "what", "parameters", "example")
+    for f in FAMILIES.values():
+        parameters = "\n".join(
+            f"{p.name}: {p.meaning}" + (f" (default {p.default})" if p.default else "")
+            for p in f.parameters
+        )
+        found.add_row(f.name, f.summary, parameters, f.example)
+    Console().print(found)
+    show("A TARGET may also be a JSON file with a model.")
+
+
+@contextmanager
+def progress(what: str) -> Iterator[Callable[[Epoch], None]]:
+    """Show that work goes on, on a terminal's standard error; silent elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda epoch: None
+        return
+    with console.status(what) as status:
+        yield lambda epoch: status.update(f"{what}: epoch {epoch.number} ended {epoch.outcome}")

@@ -1,0 +1,77 @@
+"""Models by name: TARGET on the command line, and JSON files of every kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from llr.errors import InputError
+from llr.learning.learned import LearnedModel, learned_from_json, learned_to_json
+from llr.models.base import LanguageModel, UniformModel
+from llr.models.files import (
+    isan_from_json,
+    isan_to_json,
+    read_json,
+    uniform_from_json,
+    uniform_to_json,
+    write_json,
+)
+from llr.models.isan import Isan
+from llr.models.targets import family_target
+
+READERS: Mapping[str, Callable[[Mapping[str, Any]], LanguageModel]] = {
+    "isan": isan_from_json,
+    "learned": learned_from_json,
+    "uniform": uniform_from_json,
+}
+
+
+def load(path: str | Path) -> LanguageModel:
+    """Return the model in a JSON file.
+
+    Raises:
+        InputError: the file cannot be read or does not describe a model.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise InputError(str(path), value, "a JSON object")
+    kind = value.get("kind")
+    if not isinstance(kind, str) or kind not in READERS:
+        raise InputError("kind", kind, "one of " + ", ".join(READERS))
+    return READERS[kind](value)
+
+
+def save(model: LanguageModel, path: str | Path) -> None:
+    """Write a model to a JSON file, whole or not at all.
+
+    Raises:
+        InputError: this kind of model has no file format, or the folder cannot be written.
+    """
+    write_json(path, to_json(model))
+
+
+def to_json(model: LanguageModel) -> dict[str, Any]:
+    """Return a model as a JSON value.
+
+    Raises:
+        InputError: this kind of model has no file format.
+    """
+    if isinstance(model, Isan):
+        return isan_to_json(model)
+    if isinstance(model, LearnedModel):
+        return learned_to_json(model)
+    if isinstance(model, UniformModel):
+        return uniform_to_json(model)
+    raise InputError("model", model, "an Isan, a learned or a uniform model")
+
+
+def target(written: str) -> LanguageModel:
+    """Return the model that TARGET names: a JSON file, or a family such as ``copy:n=4,k=2``.
+
+    Raises:
+        InputError: there is no such file or family, or a value is out of range.
+    """
+    if written.endswith(".json") or Path(written).is_file():
+        return load(written)
+    return family_target(written)

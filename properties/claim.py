@@ -1,0 +1,318 @@
+"""Claims, their twins, and the search that tries to break them.
+
+A *claim* says that for every instance its measured side is at most its bound.  Its *twins* are
+tightened or sabotaged forms that are false; a harness that does not refute them proves nothing, so
+a claim whose twin survives is an error.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, given, seed, settings, target
+from hypothesis.errors import HypothesisWarning
+from hypothesis.strategies import SearchStrategy
+
+from llr.errors import InputError, UndecidedError
+from llr.numbers.balls import Number, Real
+
+PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
+"""How many times a claim's own number of examples each profile tries."""
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """Both sides of a claim on one instance; it holds if measured <= bound.
+
+    Counts of violations are measured against the bound 0.
+    """
+
+    measured: Real
+    bound: Real
+
+    @staticmethod
+    def of(measured: Number, bound: Number = 0) -> Measurement:
+        """Return a measurement of exact numbers or Reals."""
+        return Measurement(Real.of(measured), Real.of(bound))
+
+    def holds(self) -> bool:
+        """Compare rigorously.
+
+        Raises:
+            UndecidedError: the two sides cannot be told apart at the precision limit.
+        """
+        return self.measured <= self.bound
+
+    def ratio(self) -> float:
+        """Return measured / bound for guidance; 0/0 counts as 0."""
+        top, bottom = float(self.measured), float(self.bound)
+        if bottom > 0:
+            return top / bottom
+        return 0.0 if top <= 0 else float("inf")
+
+
+Check = Callable[[Any], Measurement]
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A false form of a claim.
+
+    Attributes:
+        name: what was tightened, dropped or sabotaged.
+        check: as the claim's.
+        strategy: instances to search; default the claim's own.
+        examples: how many to try at most, at profile ci.
+    """
+
+    name: str
+    check: Check
+    strategy: Callable[[], SearchStrategy[Any]] | None = None
+    examples: int = 1000
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement that the harness tries to break.
+
+    Attributes:
+        identifier: e.g. "lemma-5.3".
+        title: the statement on one line.
+        source: where it stands.
+        mark: printed, reconstructed, corrected or sharpened.
+        strategy: instances.
+        check: measures both sides on an instance.
+        twins: false forms that must be refuted, at least one.
+        statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
+        examples: how many instances to try at profile ci.
+    """
+
+    identifier: str
+    title: str
+    source: str
+    mark: str
+    strategy: Callable[[], SearchStrategy[Any]]
+    check: Check
+    twins: tuple[Twin, ...]
+    statements: tuple[str, ...] = ()
+    examples: int = 200
+
+    def __post_init__(self) -> None:
+        if not self.twins:
+            raise InputError(f"twins of {self.identifier}", self.twins, "at least one")
+
+
+@dataclass
+class Search:
+    """What a search over instances found.
+
+    Attributes:
+        tried: number of instances measured.
+        worst: largest measured / bound.
+        worst_instance: where it was reached.
+        counterexample: the smallest refuting instance found, or None.
+        refutation: its measurement.
+        undecided: message of the first comparison that stayed open, or None.
+    """
+
+    tried: int = 0
+    worst: float = 0.0
+    worst_instance: Any = None
+    counterexample: Any = None
+    refutation: Measurement | None = None
+    undecided: str | None = None
+
+    @property
+    def refuted(self) -> bool:
+        """True if some instance broke the claim."""
+        return self.refutation is not None
+
+
+class _Refuted(Exception):
+    """Some instance broke the claim; Hypothesis shrinks it."""
+
+
+def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: int) -> Search:
+    """Look for an instance that breaks a check, and shrink it.
+
+    Args:
+        strategy: instances.
+        check: measures one; an error of the library counts as a refutation of nothing and passes on.
+        examples: how many instances to try at most.
+        start: seed; the same seed tries the same instances.
+    """
+    found = Search()
+
+    @seed(start)
+    @settings(
+        max_examples=examples,
+        database=None,
+        deadline=None,
+        derandomize=False,
+        report_multiple_bugs=False,
+        phases=(Phase.generate, Phase.target, Phase.shrink),
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(strategy)
+    def attempt(instance: Any) -> None:
+        found.tried += 1
+        try:
+            measurement: Measurement = check(instance)
+            holds = measurement.holds()
+        except UndecidedError as error:
+            found.undecided = found.undecided or str(error)
+            return
+        if not holds:
+            found.counterexample, found.refutation = instance, measurement
+            raise _Refuted
+        ratio = measurement.ratio()
+        target(min(ratio, 1e9))
+        if ratio > found.worst or found.worst_instance is None:
+            found.worst, found.worst_instance = ratio, instance
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", HypothesisWarning)
+        try:
+            attempt()
+        except _Refuted:
+            pass
+    return found
+
+
+@dataclass(frozen=True)
+class TwinVerdict:
+    """Whether a twin was refuted, and by which instance."""
+
+    name: str
+    refuted: bool
+    tried: int
+    counterexample: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The outcome of one claim.
+
+    Attributes:
+        claim: the claim.
+        verdict: "verified", "refuted", "undecided" or "twin survived".
+        grade: how the instances were found; "searched" for Hypothesis.
+        tried: instances measured.
+        worst: largest measured / bound.
+        worst_instance: where it was reached.
+        counterexample: the smallest refuting instance, or an empty string.
+        twins: one verdict per twin.
+        seed: of the search.
+        seconds: time taken.
+    """
+
+    claim: Claim
+    verdict: str
+    grade: str
+    tried: int
+    worst: float
+    worst_instance: str
+    counterexample: str
+    twins: tuple[TwinVerdict, ...]
+    seed: int
+    seconds: float = field(compare=False)
+
+    @property
+    def passed(self) -> bool:
+        """True if the claim held everywhere and every twin was refuted."""
+        return self.verdict == "verified"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict as a JSON value."""
+        return {
+            "claim": self.claim.identifier,
+            "title": self.claim.title,
+            "source": self.claim.source,
+            "mark": self.claim.mark,
+            "grade": self.grade,
+            "seed": self.seed,
+            "tried": self.tried,
+            "worst_ratio": self.worst if self.worst < float("inf") else None,
+            "worst_instance": self.worst_instance,
+            "verdict": self.verdict,
+            "counterexample": self.counterexample,
+            "twins": [
+                {
+                    "name": t.name,
+                    "refuted": t.refuted,
+                    "tried": t.tried,
+                    "counterexample": t.counterexample,
+                }
+                for t in self.twins
+            ],
+            "seconds": round(self.seconds, 3),
+        }
+
+
+def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdict:
+    """Try to break a claim, and make sure that its twins do break.
+
+    Args:
+        claim: what to verify.
+        profile: "quick", "ci" or "nightly".
+        start: seed of every search.
+
+    Raises:
+        InputError: no such profile.
+    """
+    if profile not in PROFILES:
+        raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
+    began = time.perf_counter()
+    examples = max(20, int(claim.examples * PROFILES[profile]))
+    main = search(claim.strategy(), claim.check, examples, start)
+    twins = []
+    for twin in claim.twins:
+        strategy = (twin.strategy or claim.strategy)()
+        outcome = search(strategy, twin.check, twin.examples, start)
+        twins.append(
+            TwinVerdict(twin.name, outcome.refuted, outcome.tried, shown(outcome.counterexample))
+        )
+    if main.refuted:
+        verdict = "refuted"
+    elif main.undecided is not None:
+        verdict = "undecided"
+    elif not all(t.refuted for t in twins):
+        verdict = "twin survived"
+    else:
+        verdict = "verified"
+    return Verdict(
+        claim=claim,
+        verdict=verdict,
+        grade="searched",
+        tried=main.tried,
+        worst=main.worst,
+        worst_instance=shown(main.worst_instance),
+        counterexample=shown(main.counterexample),
+        twins=tuple(twins),
+        seed=start,
+        seconds=time.perf_counter() - began,
+    )
+
+
+def shown(instance: Any, length: int = 400) -> str:
+    """Return an instance on one line, cut to a readable length."""
+    if instance is None:
+        return ""
+    text = " ".join(repr(instance).split())
+    return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def claims_named(names: Sequence[str], known: dict[str, Claim]) -> list[Claim]:
+    """Return the claims of these names, or all of them if there are none.
+
+    Raises:
+        InputError: there is no claim of some name.
+    """
+    for name in names:
+        if name not in known:
+            raise InputError("claim", name, "one of " + ", ".join(known))
+    return [known[name] for name in names] if names else list(known.values())

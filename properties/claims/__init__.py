@@ -1,0 +1,10 @@
+"""All claims, in the order of the paper.  A new claim is one entry in one of these modules."""
+
+from properties.claim import Claim
+from properties.claims import learner, models, softmax, spanners, transfer
+
+CLAIMS: dict[str, Claim] = {
+    claim.identifier: claim
+    for module in (models, softmax, spanners, learner, transfer)
+    for claim in module.CLAIMS
+}

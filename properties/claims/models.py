@@ -1,0 +1,222 @@
+"""Claims about models: Fact 1.1 and the cut ranks of the families."""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from flint import fmpq
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from llr.models.base import LanguageModel, words
+from llr.models.isan import Isan
+from llr.models.logits import cut, cut_ranks_by_enumeration
+from llr.models.realization import realize
+from llr.numbers import rational
+from llr.numbers.rational import RationalRow
+from properties import checkers
+from properties.claim import Claim, Measurement, Twin
+from properties.strategies import (
+    copies,
+    fourier_sparse,
+    isans,
+    noisy_parities,
+    spikes,
+    tabulated_models,
+)
+
+Ranked: TypeAlias = tuple[Isan, tuple[int, ...]]
+"""A model and, per cut, the rank that the table of families promises at most."""
+
+
+def any_models() -> SearchStrategy[LanguageModel]:
+    """Return ISANs of every structure, and tables of arbitrary logits."""
+    return st.one_of(isans(horizons=(1, 4)), tabulated_models())
+
+
+def differing_prefixes(first: LanguageModel, second: LanguageModel) -> int:
+    """Return at how many prefixes the exact logits differ."""
+    return sum(
+        first.logits(p) != second.logits(p)
+        for length in range(first.horizon)
+        for p in words(first.alphabet_size, length)
+    )
+
+
+def realized(model: LanguageModel) -> Measurement:
+    """Count the prefixes where the realization's logits are wrong."""
+    return Measurement.of(differing_prefixes(model, realize(model)))
+
+
+def realized_dimension(model: LanguageModel) -> Measurement:
+    """Measure the realization's dimension against the largest cut rank (at least 1)."""
+    ranks = [checkers.rank(_cut_rows(model, s)) for s in range(1, model.horizon + 1)]
+    return Measurement.of(realize(model).dimension, max(1, *ranks))
+
+
+def realized_without_last_coordinate(model: LanguageModel) -> Measurement:
+    """Sabotage: forget the last state coordinate of the realization."""
+    full = realize(model)
+    d = full.dimension - 1
+    if d == 0:
+        return Measurement.of(0)
+
+    def cropped(rows: list[RationalRow], height: int) -> list[RationalRow]:
+        return [row[:d] for row in rows[:height]]
+
+    smaller = Isan(
+        full.alphabet_size,
+        full.horizon,
+        full.initial_state[:d],
+        [[cropped(rational.row_tuples(a), d) for a in step] for step in full.transitions],
+        [cropped(rational.row_tuples(b), full.alphabet_size) for b in full.readouts],
+        full.unit,
+    )
+    return Measurement.of(differing_prefixes(model, smaller))
+
+
+def _cut_rows(model: LanguageModel, s: int) -> checkers.Rows:
+    return checkers.as_fractions(rational.row_tuples(cut(model, s)[2]))
+
+
+def isan_ranks(model: Isan) -> Measurement:
+    """Measure the largest cut rank of an ISAN, by enumeration, against its dimension."""
+    ranks = [checkers.rank(_cut_rows(model, s)) for s in range(1, model.horizon + 1)]
+    return Measurement.of(max(ranks), model.dimension)
+
+
+def isan_ranks_below_dimension(model: Isan) -> Measurement:
+    """Tightened: every cut rank at most d - 1 (and 1)."""
+    found = isan_ranks(model)
+    return Measurement.of(found.measured, max(1, model.dimension - 1))
+
+
+def polynomial_ranks(model: Isan) -> Measurement:
+    """Count the cuts where the polynomial-time rank differs from enumeration."""
+    by_enumeration = cut_ranks_by_enumeration(model)
+    checked = [checkers.rank(_cut_rows(model, s)) for s in range(1, model.horizon + 1)]
+    wrong = zip(model.cut_ranks(), by_enumeration, checked, strict=True)
+    return Measurement.of(sum(a != c or b != c for a, b, c in wrong))
+
+
+def observable_ranks(model: Isan) -> Measurement:
+    """Sabotage: take the observable space alone for the cut, reachable or not."""
+    ranks = [o.nrows() for o in model.observable_spaces]
+    return Measurement.of(
+        sum(a != b for a, b in zip(ranks, cut_ranks_by_enumeration(model), strict=True))
+    )
+
+
+@st.composite
+def _promised(draw: st.DrawFn, kind: str) -> Ranked:
+    if kind == "parity":
+        model = draw(noisy_parities())
+        return model, (1,) * model.horizon
+    if kind == "fourier":
+        model = draw(fourier_sparse())
+        return model, (model.dimension,) * model.horizon
+    if kind == "copy":
+        model = draw(copies(tokens=(1, 2)))
+        n, k = model.horizon // 2, model.alphabet_size
+        ranks = [(s - 1) * (k - 1) + 1 for s in range(1, n + 1)]
+        ranks += [(n - j) * (k - 1) for j in range(n)]
+        return model, tuple(ranks)
+    model = draw(spikes())
+    return model, (1, *(0,) * (model.horizon - 1))
+
+
+def promised_ranks() -> SearchStrategy[Ranked]:
+    """Return models of each family with the ranks that the table of families promises."""
+    return st.sampled_from(["parity", "fourier", "copy", "spike"]).flatmap(_promised)
+
+
+def family_ranks(instance: Ranked) -> Measurement:
+    """Measure how far some cut rank exceeds the family's promise."""
+    model, promise = instance
+    ranks = cut_ranks_by_enumeration(model)
+    return Measurement.of(max(r - p for r, p in zip(ranks, promise, strict=True)))
+
+
+def family_ranks_tightened(instance: Ranked) -> Measurement:
+    """Tightened: one less than promised at some cut."""
+    return Measurement.of(family_ranks(instance).measured, -1)
+
+
+def copy_peak(model: Isan) -> Measurement:
+    """Measure |largest cut rank - n (k-1)| of a copy model."""
+    n, k = model.horizon // 2, model.alphabet_size
+    return Measurement.of(abs(max(model.cut_ranks()) - max(n * (k - 1), 1)))
+
+
+def copy_peak_wrong(model: Isan) -> Measurement:
+    """Tightened: the largest cut of a copy model is n (k-1) + 1."""
+    n, k = model.horizon // 2, model.alphabet_size
+    return Measurement.of(abs(max(model.cut_ranks()) - (n * (k - 1) + fmpq(1))))
+
+
+CLAIMS = (
+    Claim(
+        "fact-1.1-realization",
+        "a model of cut rank <= d has an ISAN of dimension d with exactly its logits",
+        "[P] Fact 1.1; [S] Theorem 4.3",
+        "printed",
+        any_models,
+        realized,
+        (Twin("last state coordinate dropped", realized_without_last_coordinate),),
+        examples=200,
+    ),
+    Claim(
+        "fact-1.1-dimension",
+        "the realization's dimension is at most the largest cut rank (at least 1)",
+        "[P] Fact 1.1; [S] Theorem 4.3",
+        "printed",
+        any_models,
+        realized_dimension,
+        (
+            Twin(
+                "dimension below the largest cut rank",
+                lambda m: Measurement.of(
+                    realized_dimension(m).measured, realized_dimension(m).bound - 1
+                ),
+            ),
+        ),
+        examples=150,
+    ),
+    Claim(
+        "fact-1.1-converse",
+        "an ISAN of dimension d has every cut of rank <= d",
+        "[P] Fact 1.1; [S] Theorem 4.3",
+        "printed",
+        isans,
+        isan_ranks,
+        (Twin("cut rank <= d - 1", isan_ranks_below_dimension),),
+    ),
+    Claim(
+        "cut-ranks-polynomial",
+        "reachable and observable spaces give the ranks of the whole logit matrices",
+        "[P] Def 1.4",
+        "sharpened",
+        isans,
+        polynomial_ranks,
+        (Twin("reachable space ignored", observable_ranks),),
+    ),
+    Claim(
+        "cut-ranks-families",
+        "parity <= 1, Fourier <= terms, copy <= (s-1)(k-1)+1 then (2n-s+1)(k-1), spike 1, 0, 0, ..",
+        "table of families",
+        "sharpened",
+        promised_ranks,
+        family_ranks,
+        (Twin("one less than promised", family_ranks_tightened),),
+    ),
+    Claim(
+        "copy-peak",
+        "the largest cut rank of a copy model is exactly n (k-1)",
+        "table of families",
+        "sharpened",
+        lambda: copies(tokens=(1, 4)),
+        copy_peak,
+        (Twin("n (k-1) + 1", copy_peak_wrong),),
+        examples=60,
+    ),
+)

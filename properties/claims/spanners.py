@@ -1,0 +1,301 @@
+"""Claims about spanners and chain programs: Def 5.2, Lemma 5.5, feasibility."""
+
+from __future__ import annotations
+
+from flint import fmpq, fmpq_mat
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from bounds.spanner import infeasibility, infeasibility_printed
+from llr.learning.boxed import BoxedSystem, Refutation
+from llr.learning.spanner import barycentric_spanner
+from llr.learning.table import Table, read_rows
+from llr.models.base import Word, words
+from llr.models.isan import Isan
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real, total
+from llr.numbers.rational import RationalRow, rational
+from llr.numbers.units import LogitUnit
+from properties import checkers
+from properties.claim import Claim, Measurement, Twin
+from properties.scenarios import Run, Scenario, inner_prefixes, probability_of, run, scenarios
+from properties.strategies import copies, isans, low_rank_matrices, noisy_parities, row_families
+
+# -- Def 5.2 ------------------------------------------------------------------------------------
+
+
+def all_rows() -> SearchStrategy[list[RationalRow]]:
+    """Return lists of rows: repeats, zeros, low rank, huge and tiny entries."""
+    return st.one_of(row_families(), row_families(wide=True), low_rank_matrices())
+
+
+def largest_coefficient(rows: list[RationalRow], basis: tuple[int, ...]) -> Measurement:
+    """Measure the largest coefficient of a row in the basis against 2; 3 if it is no basis."""
+    as_fractions = checkers.as_fractions(rows)
+    chosen = [as_fractions[i] for i in basis]
+    if checkers.rank(chosen) != len(chosen):
+        return Measurement.of(3, 2)
+    worst = fmpq(0)
+    for row in as_fractions:
+        found = checkers.coordinates(chosen, row)
+        if found is None:
+            return Measurement.of(3, 2)
+        worst = max([worst, *(abs(rational(c)) for c in found)])
+    return Measurement.of(worst, 2)
+
+
+def spanner(rows: list[RationalRow]) -> Measurement:
+    """Measure the spanner that the library returns."""
+    return largest_coefficient(rows, barycentric_spanner(rows, len(rows[0]), EXACT).indices)
+
+
+def spanner_in_unit_box(rows: list[RationalRow]) -> Measurement:
+    """Tightened: coefficients at most 1."""
+    return Measurement.of(spanner(rows).measured, 1)
+
+
+def first_basis(rows: list[RationalRow]) -> Measurement:
+    """Sabotage: no exchange at all."""
+    return largest_coefficient(rows, EXACT.independent_rows(EXACT.matrix(rows, len(rows[0]))))
+
+
+# -- chain programs, whole ----------------------------------------------------------------------
+
+
+def whole_program(table: Table, prefix: Word) -> tuple[fmpq_mat, RationalRow]:
+    """Return the chain program of y_{1:t} as one system c G = b, with no splitting.
+
+    The unknowns are c_2..c_t; Lh_s is eliminated by (10a), and c_1 = e_1 stands in b.
+    """
+    t = len(prefix)
+    widths = [len(table.cut(s).histories) for s in range(2, t + 1)]
+    columns: list[list[fmpq]] = []
+    right: list[fmpq] = []
+    for s in range(2, t + 1):
+        here, before = table.cut(s), table.cut(s - 1)
+        for f in table.futures(s):
+            longer = (prefix[s - 2], *f)
+            column = [fmpq(0)] * sum(widths)
+            start = sum(widths[: s - 2])
+            for i, row in enumerate(here.rows):
+                column[start + i] += row[here.columns.index(f)]
+            if s == 2:
+                right.append(before.rows[0][before.columns.index(longer)])
+            else:
+                start = sum(widths[: s - 3])
+                for i, row in enumerate(before.rows):
+                    column[start + i] -= row[before.columns.index(longer)]
+                right.append(fmpq(0))
+            columns.append(column)
+    flat = [columns[j][i] for i in range(sum(widths)) for j in range(len(columns))]
+    return fmpq_mat(sum(widths), len(columns), flat), tuple(right)
+
+
+def whole_program_feasible(table: Table, prefix: Word) -> bool:
+    """Decide the whole program, checking the proof either way."""
+    g, b = whole_program(table, prefix)
+    found = BoxedSystem(g).solve(b)
+    if isinstance(found, Refutation):
+        assert found.holds(g, b)
+        return False
+    assert tuple((fmpq_mat(1, len(found), list(found)) * g).entries()) == b
+    assert all(abs(x) <= 2 for x in found)
+    return True
+
+
+def split_programs(scenario: Scenario) -> Measurement:
+    """Count the prefixes where splitting the program changes its feasibility."""
+    done = run(scenario)
+    wrong = 0
+    for epoch in done.epochs:
+        program = done.model(epoch).program
+        for prefix in inner_prefixes(scenario.target):
+            feasible = whole_program_feasible(epoch.table, prefix)
+            wrong += feasible != (program.solution(prefix) is not None)
+    return Measurement.of(wrong)
+
+
+def split_without_box(scenario: Scenario) -> Measurement:
+    """Sabotage: forget the box, and call every consistent program feasible."""
+    done = run(scenario)
+    wrong = 0
+    for epoch in done.epochs:
+        for prefix in inner_prefixes(scenario.target):
+            g, b = whole_program(epoch.table, prefix)
+            found = BoxedSystem(g).solve(b)
+            consistent = not isinstance(found, Refutation) or any(
+                (g * fmpq_mat(len(b), 1, list(found.multipliers))).entries()
+            )
+            wrong += consistent != (done.model(epoch).program.solution(prefix) is not None)
+    return Measurement.of(wrong)
+
+
+def monotone_feasibility(scenario: Scenario) -> Measurement:
+    """Count the feasible prefixes with an infeasible shorter one, each program taken whole."""
+    return _violations(scenario, forwards=False)
+
+
+def forward_feasibility(scenario: Scenario) -> Measurement:
+    """Sabotage: read the claim backwards, from a feasible prefix to a longer one."""
+    return _violations(scenario, forwards=True)
+
+
+def _violations(scenario: Scenario, forwards: bool) -> Measurement:
+    done = run(scenario)
+    wrong = 0
+    for epoch in done.epochs:
+        feasible = {
+            p: whole_program_feasible(epoch.table, p) for p in inner_prefixes(scenario.target)
+        }
+        for prefix, good in feasible.items():
+            shorter = prefix[:-1]
+            if shorter in feasible:
+                wrong += (feasible[shorter] and not good) if forwards else (good and not feasible[shorter])
+    return Measurement.of(wrong)
+
+
+# -- Lemma 5.5 ----------------------------------------------------------------------------------
+
+LN2 = LogitUnit(fmpq(2))
+
+
+def rational_targets() -> SearchStrategy[Isan]:
+    """Return targets whose words have rational probabilities."""
+    return st.one_of(
+        isans(horizons=(3, 5), alphabet_sizes=(2, 2), dimensions=(1, 2), units=(LN2,), integers=True),
+        isans(horizons=(3, 4), units=(LN2,), integers=True),
+        noisy_parities(bits=(2, 4)),
+        copies(tokens=(2, 2)),
+    )
+
+
+def unrepresented(done: Run, table: Table, s: int, futures: tuple[Word, ...]) -> Real:
+    """Return the mass of histories whose row at cut s, on some futures, leaves the box."""
+    target = done.scenario.target
+    cut = table.cut(s)
+    places = [cut.columns.index(f) for f in futures]
+    basis = checkers.as_fractions([tuple(row[j] for j in places) for row in cut.rows])
+    histories = list(words(target.alphabet_size, s - 1))
+    rows = checkers.as_fractions(read_rows(done.ledger, histories, futures))
+    dependent = checkers.rank(basis) < len(basis)
+    return total(
+        probability_of(target, h)
+        for h, row in zip(histories, rows, strict=True)
+        if dependent or not checkers.in_box(basis, row)
+    )
+
+
+def infeasible_mass(done: Run, table: Table, t: int) -> Real:
+    """Return the probability that the chain program of y_{1:t} is infeasible, taken whole."""
+    target = done.scenario.target
+    return total(
+        probability_of(target, p)
+        for p in words(target.alphabet_size, t)
+        if not whole_program_feasible(table, p)
+    )
+
+
+def feasible_prefixes(scenario: Scenario) -> Measurement:
+    """Measure Lemma 5.5 at every epoch and every t, with eta computed by enumeration."""
+    return _lemma_5_5(scenario, lambda t, eta: infeasibility(t, eta))
+
+
+def feasible_prefixes_printed(scenario: Scenario) -> Measurement:
+    """Measure the printed form."""
+    return _lemma_5_5(scenario, lambda t, eta: infeasibility_printed(t, eta))
+
+
+def feasible_prefixes_tightened(scenario: Scenario) -> Measurement:
+    """Tightened: (t-2) eta."""
+    return _lemma_5_5(scenario, lambda t, eta: eta * max(0, t - 2))
+
+
+def feasible_prefixes_half(scenario: Scenario) -> Measurement:
+    """Tightened: t eta / 2, less than (t-1) eta from t = 3 on."""
+    return _lemma_5_5(scenario, lambda t, eta: eta * fmpq(t, 3))
+
+
+def _lemma_5_5(scenario: Scenario, bound: object) -> Measurement:
+    done = run(scenario)
+    found = [Measurement.of(0)]
+    for epoch in done.epochs:
+        etas = [Real.of(0)]
+        for t in range(1, scenario.target.horizon):
+            if t >= 2:
+                etas.append(unrepresented(done, epoch.table, t, epoch.table.cut(t).columns))
+            eta = max(etas, key=_exact)
+            found.append(
+                Measurement(infeasible_mass(done, epoch.table, t), bound(t, eta))  # type: ignore[operator]
+            )
+    return worst(found)
+
+
+def _exact(value: Real) -> fmpq:
+    assert value.exact is not None
+    return value.exact
+
+
+def worst(found: list[Measurement]) -> Measurement:
+    """Return a measurement that fails if any does, else the one nearest to failing."""
+    for measurement in found:
+        if not measurement.holds():
+            return measurement
+    return max(found, key=Measurement.ratio)
+
+
+CLAIMS = (
+    Claim(
+        "def-5.2",
+        "every row is a combination of the spanner's rows with coefficients in [-2, 2]",
+        "[P] Def 5.2, Algorithm 3; [AK]",
+        "printed",
+        all_rows,
+        spanner,
+        (Twin("coefficients in [-1, 1]", spanner_in_unit_box), Twin("no exchange", first_basis)),
+        examples=400,
+    ),
+    Claim(
+        "chain-program-split",
+        "a chain program is feasible iff its segments are, each solved on its own",
+        "[P] program (10)",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        split_programs,
+        (Twin("box forgotten", split_without_box),),
+        examples=120,
+    ),
+    Claim(
+        "feasibility-monotone",
+        "if the program of y_{1:t} is feasible, so is that of every shorter prefix",
+        "[P] sec. 4",
+        "printed",
+        lambda: scenarios(noisy=True),
+        monotone_feasibility,
+        (Twin("from shorter to longer", forward_feasibility),),
+        examples=120,
+    ),
+    Claim(
+        "lemma-5.5",
+        "(eta, 2)-spanners at every cut: y_{1:t} is infeasible with probability <= (t-1) eta",
+        "[P] Lemma 5.5, less the cut that never fails",
+        "corrected",
+        lambda: scenarios(models=rational_targets, most_samples=3),
+        feasible_prefixes,
+        (
+            Twin("(t-2) eta", feasible_prefixes_tightened),
+        ),
+        statements=("lemma-5.5",),
+        examples=120,
+    ),
+    Claim(
+        "lemma-5.5-printed",
+        "(eta, 2)-spanners at every cut: y_{1:t} is infeasible with probability <= t eta",
+        "[P] Lemma 5.5",
+        "printed",
+        lambda: scenarios(models=rational_targets, most_samples=3),
+        feasible_prefixes_printed,
+        (Twin("t eta / 3", feasible_prefixes_half),),
+        statements=("lemma-5.5-printed",),
+        examples=120,
+    ),
+)
