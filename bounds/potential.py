@@ -28,8 +28,12 @@ def witnesses_at_cut(cut_rank: int, one_token_rank: int) -> int:
     Raises:
         HypothesisError: the ranks are impossible.
     """
-    require(0 <= one_token_rank <= cut_rank, "witness-count", "0 <= rank of some columns <= d_s",
-            (one_token_rank, cut_rank))
+    require(
+        0 <= one_token_rank <= cut_rank,
+        "witness-count",
+        "0 <= rank of some columns <= d_s",
+        (one_token_rank, cut_rank),
+    )
     return cut_rank - one_token_rank
 
 
@@ -51,7 +55,11 @@ def witness_epochs(cut_ranks: Sequence[int], one_token_ranks: Sequence[int]) -> 
     Raises:
         HypothesisError: the ranks are impossible.
     """
-    require(len(cut_ranks) == len(one_token_ranks), "epoch-count", "one rank per cut",
-            (len(cut_ranks), len(one_token_ranks)))
+    require(
+        len(cut_ranks) == len(one_token_ranks),
+        "epoch-count",
+        "one rank per cut",
+        (len(cut_ranks), len(one_token_ranks)),
+    )
     inner = zip(cut_ranks[1:-1], one_token_ranks[1:-1], strict=True)
     return sum(witnesses_at_cut(d, r) for d, r in inner)

@@ -50,7 +50,9 @@ class Statement:
 STATEMENTS: dict[str, Statement] = {}
 
 
-def statement(identifier: str, *, mark: str, source: str, summary: str) -> Callable[[Function], Function]:
+def statement(
+    identifier: str, *, mark: str, source: str, summary: str
+) -> Callable[[Function], Function]:
     """Register the decorated function as the right-hand side of a statement."""
     assert mark in MARKS
     assert identifier not in STATEMENTS

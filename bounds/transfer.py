@@ -8,6 +8,7 @@ from bounds.softmax import tanh_of_half
 from bounds.statement import require, statement
 from llr.numbers.balls import Number, Real
 
+
 def _check(identifier: str, horizon: int, p_bad: Real, g: Real, xi: Real) -> None:
     require(horizon >= 1, identifier, "T >= 1", horizon)
     require(p_bad >= 0, identifier, "p_bad >= 0", p_bad)

@@ -65,7 +65,9 @@ class Commands(click.Group):
         except LlrError as error:
             raise click.UsageError(str(error), ctx) from None
         except KeyboardInterrupt:
-            Console(stderr=True).print("interrupted; the same command with the same seed starts over")
+            Console(stderr=True).print(
+                "interrupted; the same command with the same seed starts over"
+            )
             ctx.exit(INTERRUPTED)
 
     @staticmethod
@@ -141,25 +143,58 @@ def rank(target: str, as_json: bool) -> None:
 
 @main.command()
 @click.argument("target")
-@click.option("--algorithm", default=api.ALGORITHMS[0], show_default=True, metavar="NAME",
-              help="Learner: " + ", ".join(api.ALGORITHMS) + ".")
-@click.option("--arithmetic", default="exact", show_default=True, metavar="exact|float",
-              help="Rationals, or float64.")
+@click.option(
+    "--algorithm",
+    default=api.ALGORITHMS[0],
+    show_default=True,
+    metavar="NAME",
+    help="Learner: " + ", ".join(api.ALGORITHMS) + ".",
+)
+@click.option(
+    "--arithmetic",
+    default="exact",
+    show_default=True,
+    metavar="exact|float",
+    help="Rationals, or float64.",
+)
 @click.option("--epsilon", default="0.01", show_default=True, help="Wanted total variation.")
 @click.option("--delta", default="0.01", show_default=True, help="Allowed probability of failure.")
-@click.option("--xi", default="0", show_default=True, help="Promised accuracy of the oracle, in nats.")
-@click.option("--noise", default=None, metavar="KIND",
-              help="How the oracle errs: none, " + ", ".join(NOISES)
-              + "; default none, adversarial when xi > 0.")
-@click.option("--samples", default=str(api.SAMPLES), show_default=True,
-              help="Words per cut for the first spanners.")
-@click.option("--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up.")
+@click.option(
+    "--xi", default="0", show_default=True, help="Promised accuracy of the oracle, in nats."
+)
+@click.option(
+    "--noise",
+    default=None,
+    metavar="KIND",
+    help="How the oracle errs: none, "
+    + ", ".join(NOISES)
+    + "; default none, adversarial when xi > 0.",
+)
+@click.option(
+    "--samples",
+    default=str(api.SAMPLES),
+    show_default=True,
+    help="Words per cut for the first spanners.",
+)
+@click.option(
+    "--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up."
+)
 @click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
 @seed_option
 @json_option
 def learn(
-    target: str, algorithm: str, arithmetic: str, epsilon: str, delta: str, xi: str,
-    noise: str | None, samples: str, max_epochs: str, out: str | None, seed: str, as_json: bool,
+    target: str,
+    algorithm: str,
+    arithmetic: str,
+    epsilon: str,
+    delta: str,
+    xi: str,
+    noise: str | None,
+    samples: str,
+    max_epochs: str,
+    out: str | None,
+    seed: str,
+    as_json: bool,
 ) -> None:
     """Learn TARGET from logit queries and enclose the distance to it.
 
@@ -303,8 +338,11 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
         "first": first,
         "second": second,
         "total_variation": apart.as_json(),
-        "kl": {"lower": lower, "upper": upper,
-               "method": "exact" if divergence.exact else "enclosed"},
+        "kl": {
+            "lower": lower,
+            "upper": upper,
+            "method": "exact" if divergence.exact else "enclosed",
+        },
     }
     if as_json:
         print_json(value)
@@ -335,15 +373,13 @@ def targets(as_json: bool) -> None:
             ]
         )
         return
-    found = table("families of targets", "family", "what", "parameters", "example")
     for f in FAMILIES.values():
-        parameters = "\n".join(
-            f"{p.name}: {p.meaning}" + (f" (default {p.default})" if p.default else "")
-            for p in f.parameters
-        )
-        found.add_row(f.name, f.summary, parameters, f.example)
-    Console().print(found)
-    show("A TARGET may also be a JSON file with a model.")
+        click.echo(f"{f.name}: {f.summary}\n    {f.example}")
+        for p in f.parameters:
+            click.echo(
+                f"    {p.name:6} {p.meaning}" + (f" (default {p.default})" if p.default else "")
+            )
+    click.echo("A TARGET may also be a JSON file with a model.")
 
 
 @contextmanager

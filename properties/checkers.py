@@ -1,4 +1,4 @@
-"""Independent checkers: plain ``fractions.Fraction`` code that shares nothing with what it checks."""
+"""Independent checkers: plain Fraction code that shares nothing with what it checks."""
 
 from __future__ import annotations
 
@@ -61,9 +61,14 @@ def in_box(basis: Rows, row: list[Fraction], bound: int = 2) -> bool:
 
 
 def has_query_shape(
-    query: Word, histories: set[Word], words: Sequence[Word], *, shift: int = 2, longest: int | None = None
+    query: Word,
+    histories: set[Word],
+    words: Sequence[Word],
+    *,
+    shift: int = 2,
+    longest: int | None = None,
 ) -> bool:
-    """True if a query is u or u.b.v: u a drawn history, b any token, v an aligned segment of a word.
+    """True if a query is u or u.b.v: u a drawn history, b a token, v an aligned segment.
 
     Aligned means that v starts at position |u| + ``shift`` of the second word (counted from 1).
 

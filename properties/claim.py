@@ -7,6 +7,7 @@ a claim whose twin survives is an error.
 
 from __future__ import annotations
 
+import contextlib
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -132,7 +133,7 @@ class Search:
         return self.refutation is not None
 
 
-class _Refuted(Exception):
+class _RefutedError(Exception):
     """Some instance broke the claim; Hypothesis shrinks it."""
 
 
@@ -141,7 +142,7 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
 
     Args:
         strategy: instances.
-        check: measures one; an error of the library counts as a refutation of nothing and passes on.
+        check: measures one.
         examples: how many instances to try at most.
         start: seed; the same seed tries the same instances.
     """
@@ -168,7 +169,7 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
             return
         if not holds:
             found.counterexample, found.refutation = instance, measurement
-            raise _Refuted
+            raise _RefutedError
         ratio = measurement.ratio()
         target(min(ratio, 1e9))
         if ratio > found.worst or found.worst_instance is None:
@@ -176,10 +177,8 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", HypothesisWarning)
-        try:
+        with contextlib.suppress(_RefutedError):
             attempt()
-        except _Refuted:
-            pass
     return found
 
 

@@ -19,8 +19,13 @@ from properties.claims import CLAIMS
 
 @click.command()
 @click.argument("names", metavar="[CLAIM ...]", nargs=-1)
-@click.option("--profile", default="ci", show_default=True, metavar="NAME",
-              help="How many instances to try: " + ", ".join(PROFILES) + ".")
+@click.option(
+    "--profile",
+    default="ci",
+    show_default=True,
+    metavar="NAME",
+    help="How many instances to try: " + ", ".join(PROFILES) + ".",
+)
 @seed_option
 @json_option
 def verify(names: tuple[str, ...], profile: str, seed: str, as_json: bool) -> None:
@@ -67,11 +72,17 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
             v.claim.source.split(",")[0].split(";")[0],
             v.claim.mark,
             str(v.tried),
-            f"{v.worst:.4g}",
+            ratio(v.worst),
             f"{refuted}/{len(v.twins)}",
             f"[{colour}]{v.verdict}[/]",
         )
     return found
+
+
+def ratio(worst: float) -> str:
+    """Return a ratio in four digits; one that only rounds to 1 is shown as below it."""
+    written = f"{worst:.4g}"
+    return "< 1" if written == "1" and worst < 1 else written
 
 
 def explain(verdict: Verdict) -> None:

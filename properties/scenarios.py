@@ -156,9 +156,7 @@ def bad_prefixes(done: Run, epoch: Epoch) -> set[Word]:
 
 def mass_of(model: LanguageModel, prefixes: set[Word]) -> Real:
     """Return the probability that a word has some of these prefixes; exact where it is rational."""
-    minimal = [
-        p for p in sorted(prefixes) if not any(p[:n] in prefixes for n in range(len(p)))
-    ]
+    minimal = [p for p in sorted(prefixes) if not any(p[:n] in prefixes for n in range(len(p)))]
     return total(probability_of(model, p) for p in minimal)
 
 

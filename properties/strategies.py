@@ -32,7 +32,9 @@ Span: TypeAlias = tuple[int, int]
 
 def _check_span(span: Span, least: int, argument: str) -> None:
     if len(span) != 2 or not least <= span[0] <= span[1]:
-        raise InputError(argument, span, f"a pair (least, largest) with {least} <= least <= largest")
+        raise InputError(
+            argument, span, f"a pair (least, largest) with {least} <= least <= largest"
+        )
 
 
 def rationals(*, size: int = 3, integers: bool = False) -> SearchStrategy[fmpq]:
@@ -246,9 +248,7 @@ def words_of(*, alphabet_size: int, length: int) -> SearchStrategy[Word]:
     """Return words of one length."""
     if alphabet_size < 2:
         raise InputError("alphabet_size", alphabet_size, "an integer of at least 2")
-    return st.lists(
-        st.integers(0, alphabet_size - 1), min_size=length, max_size=length
-    ).map(tuple)
+    return st.lists(st.integers(0, alphabet_size - 1), min_size=length, max_size=length).map(tuple)
 
 
 def seeds() -> SearchStrategy[int]:

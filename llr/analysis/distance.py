@@ -46,7 +46,7 @@ class Distance:
         return {"lower": lower, "upper": upper, "method": self.method}
 
 
-class _NotRational(Exception):
+class _NotRationalError(Exception):
     """Some next-token probability is irrational (or not known to be rational)."""
 
 
@@ -114,8 +114,13 @@ def kl_divergence(
     return Real(evaluate)
 
 
-def mass(model: LanguageModel, other: LanguageModel, marks: Callable[[State], bool],
-         width: Fraction = DEFAULT_WIDTH, max_nodes: int = MAX_NODES) -> Distance:
+def mass(
+    model: LanguageModel,
+    other: LanguageModel,
+    marks: Callable[[State], bool],
+    width: Fraction = DEFAULT_WIDTH,
+    max_nodes: int = MAX_NODES,
+) -> Distance:
     """Return the probability under ``model`` that some prefix puts ``other`` into a marked state.
 
     Args:
@@ -159,7 +164,7 @@ class _Door:
         weights: list[Weight] | None = model.unit.weights(logits)
         if weights is None:
             if self.exact:
-                raise _NotRational
+                raise _NotRationalError
             weights = model.unit.ball_weights(logits)
         total = sum(weights[1:], weights[0])
         return [w / total for w in weights]
@@ -177,7 +182,7 @@ def _measured(
         try:
             exact = Real(measure(_EXACT))
             return Distance(exact, exact.enclosure(), "exact", walk.nodes)
-        except _NotRational:
+        except _NotRationalError:
             pass
         ball = Real(lambda: arb(measure(_BALLS)))
         found = ball.enclosure(width)

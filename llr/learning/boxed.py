@@ -145,9 +145,7 @@ class BoxedSystem:
             values[p], at[q] = entering, bound
             _pivot(tableau, p, q)
 
-    def _blocked(
-        self, basic: list[int], values: list[fmpq], p: int | None = None
-    ) -> Refutation:
+    def _blocked(self, basic: list[int], values: list[fmpq], p: int | None = None) -> Refutation:
         """Return the multipliers of the row of a basic unknown that cannot reach the box."""
         if p is None:
             p = next(i for i, x in enumerate(values) if abs(x) > BOX)

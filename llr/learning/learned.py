@@ -109,7 +109,8 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
         following = futures[s] if s < len(futures) else ()
         columns = extended_futures(futures[s - 1], following, k)
         histories = tuple(
-            _exactly(h, k, s - 1, f"{name}.histories") for h in _list(cut["histories"], f"{name}.histories")
+            _exactly(h, k, s - 1, f"{name}.histories")
+            for h in _list(cut["histories"], f"{name}.histories")
         )
         rows = _list(cut["rows"], f"{name}.rows")
         if len(rows) != len(histories) or (s == 1 and len(rows) != 1):
@@ -120,9 +121,7 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
             where = f"{name}.rows[{i}]"
             if len(_list(row, where)) != len(columns):
                 raise InputError(where, f"a list of {len(row)}", f"a list of {len(columns)}")
-            parsed.append(
-                tuple(arithmetic.scalar(x, f"{where}[{j}]") for j, x in enumerate(row))
-            )
+            parsed.append(tuple(arithmetic.scalar(x, f"{where}[{j}]") for j, x in enumerate(row)))
         found.append(Cut(histories, futures[s - 1], columns, tuple(parsed)))
     return LearnedModel(Table(k, horizon, tuple(found), last, arithmetic), unit)
 
@@ -141,7 +140,9 @@ def _exactly(value: object, k: int, length: int, argument: str) -> Word:
 
 
 def _futures(value: object, k: int, longest: int, argument: str) -> tuple[Word, ...]:
-    found = tuple(check_word(_list(f, argument), k, longest, argument) for f in _list(value, argument))
+    found = tuple(
+        check_word(_list(f, argument), k, longest, argument) for f in _list(value, argument)
+    )
     if found[:k] != one_token_futures(k) or () in found or len(set(found)) != len(found):
         raise InputError(argument, value, "different nonempty words, all one-token futures first")
     return found

@@ -149,9 +149,7 @@ class PrintedLearner:
             if bad is not None or witness is not None:
                 outcome = "infeasible" if bad is not None else "witness"
                 break
-        return Epoch(
-            number, outcome, table, witness, bad, spanner_words, fresh, program.solved
-        )
+        return Epoch(number, outcome, table, witness, bad, spanner_words, fresh, program.solved)
 
     def _draw(self, n: int, length: int) -> Words:
         self._ledger.counts.words += n

@@ -58,7 +58,7 @@ class ChainProgram(Protocol):
         """Return the state of a prefix with one more token, for prefixes of up to T - 1 tokens."""
 
     def read(self, state: State) -> Row | None:
-        """Return the predicted logits of the next token, or None where the program is infeasible."""
+        """Return the predicted logits of the next token, or None where infeasible."""
 
     def solution(self, prefix: Word) -> Solution | None:
         """Return the solution for a nonempty prefix, or None where the program is infeasible."""

@@ -26,7 +26,7 @@ class Spanner:
 
 
 def barycentric_spanner(rows: list[Row], columns: int, arithmetic: Arithmetic) -> Spanner:
-    """Return a 2-barycentric spanner of the rows: rows of the list that span all of them in the box.
+    """Return a 2-barycentric spanner: rows of the list that span all of them in the box.
 
     Start from the first independent rows; while some coefficient exceeds 2, let the row with the
     largest one replace the basis row that it belongs to.
@@ -50,7 +50,9 @@ def barycentric_spanner(rows: list[Row], columns: int, arithmetic: Arithmetic) -
     while True:
         found = arithmetic.coordinates(arithmetic.matrix([rows[i] for i in basis], columns), m)
         if found is None:
-            raise ArithmeticError("a row left the span of the rows: the rank tolerance is too tight")
+            raise ArithmeticError(
+                "a row left the span of the rows: the rank tolerance is too tight"
+            )
         table = arithmetic.rows(found)
         exchanged = _exchange_all(table, basis, arithmetic)
         exchanges += exchanged

@@ -60,9 +60,7 @@ class Table:
         cut = self.cut(s)
         place = {f: j for j, f in enumerate(cut.columns)}
         chosen = [place[f] for f in futures]
-        return self.arithmetic.matrix(
-            [[row[j] for j in chosen] for row in cut.rows], len(futures)
-        )
+        return self.arithmetic.matrix([[row[j] for j in chosen] for row in cut.rows], len(futures))
 
     @property
     def basis_sizes(self) -> tuple[int, ...]:

@@ -143,7 +143,13 @@ def isan_from_json(value: Mapping[str, Any]) -> Isan:
     extra = frozenset({"initial_state", "transitions", "readouts"})
     k, horizon, unit, arithmetic = parse_header(value, extra)
     return Isan(
-        k, horizon, value["initial_state"], value["transitions"], value["readouts"], unit, arithmetic
+        k,
+        horizon,
+        value["initial_state"],
+        value["transitions"],
+        value["readouts"],
+        unit,
+        arithmetic,
     )
 
 
@@ -177,6 +183,8 @@ def _check_depth(written: str, name: str) -> None:
         elif character in "[{":
             depth += 1
             if depth > MAX_DEPTH:
-                raise InputError(name, ShownAs("deeper nesting"), f"nested at most {MAX_DEPTH} deep")
+                raise InputError(
+                    name, ShownAs("deeper nesting"), f"nested at most {MAX_DEPTH} deep"
+                )
         elif character in "]}":
             depth -= 1

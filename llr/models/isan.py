@@ -158,7 +158,10 @@ class Isan(LanguageModel):
         states: dict[Word, Row] = {(): self.initial_state}
         for t in range(self.horizon - 1):
             candidates = [(*h, y) for h in chosen[-1] for y in range(self.alphabet_size)]
-            images = [self.arithmetic.apply(self.transitions[t][h[-1]], states[h[:-1]]) for h in candidates]
+            images = [
+                self.arithmetic.apply(self.transitions[t][h[-1]], states[h[:-1]])
+                for h in candidates
+            ]
             kept = rational.independent_rows(rational.matrix(images, d))
             chosen.append([candidates[i] for i in kept])
             states = {candidates[i]: images[i] for i in kept}

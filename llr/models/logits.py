@@ -70,7 +70,9 @@ def cut_ranks_by_enumeration(model: LanguageModel) -> tuple[int, ...]:
 
 
 def cut_ranks(model: LanguageModel) -> tuple[int, ...]:
-    """Return the exact rank of every cut s = 1..T: in polynomial time for an ISAN, else by enumeration.
+    """Return the exact rank of every cut s = 1..T.
+
+    Takes polynomial time for an ISAN, and enumeration for other models.
 
     Raises:
         InputError: the model is not exact.

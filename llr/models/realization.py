@@ -68,16 +68,17 @@ def realize(model: LanguageModel, dimension: int | None = None) -> Isan:
         return [[column[i] for column in columns] for i in range(height)]
 
     transitions = [
-        [
-            padded_columns(coordinates([(*h, y) for h in histories[s]], s + 1), d)
-            for y in range(k)
-        ]
+        [padded_columns(coordinates([(*h, y) for h in histories[s]], s + 1), d) for y in range(k)]
         for s in range(horizon - 1)
     ]
     readouts = [
         padded_columns(
-            [list(row) for row in rational.row_tuples(
-                logit_matrix(model, histories[s], [(a,) for a in range(k)]))],
+            [
+                list(row)
+                for row in rational.row_tuples(
+                    logit_matrix(model, histories[s], [(a,) for a in range(k)])
+                )
+            ],
             k,
         )
         for s in range(horizon)

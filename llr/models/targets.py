@@ -148,7 +148,9 @@ def family_target(written: str) -> Isan:
         key, equals, value = item.partition("=")
         if not equals or key not in {p.name for p in family.parameters}:
             names = ", ".join(p.name for p in family.parameters)
-            raise InputError(f"target parameter of {name}", item, f"NAME=VALUE with NAME in {names}")
+            raise InputError(
+                f"target parameter of {name}", item, f"NAME=VALUE with NAME in {names}"
+            )
         if key in given:
             raise InputError(f"target parameter {key}", item, "given once")
         given[key] = value
@@ -157,7 +159,8 @@ def family_target(written: str) -> Isan:
         raw = given.get(parameter.name, parameter.default)
         if raw is None:
             raise InputError(
-                f"target parameter {parameter.name}", ShownAs("missing"),
+                f"target parameter {parameter.name}",
+                ShownAs("missing"),
                 f"given, as in {family.example}",
             )
         values.append(parameter.read(raw, f"target parameter {parameter.name}"))

@@ -114,7 +114,7 @@ class ExactArithmetic:
         return bool(abs(value) > bound)
 
     def exceeds_nats(self, logit: fmpq, unit: LogitUnit, threshold: fmpq) -> bool:
-        """True if ``|logit|`` exceeds ``threshold`` nats; decided by balls where the unit is ln q."""
+        """True if ``|logit|`` exceeds ``threshold`` nats; balls decide where the unit is ln q."""
         return Real(threshold) < unit.in_nats(abs(logit))
 
 

@@ -107,8 +107,12 @@ class Real:
 
     # -- arithmetic: rationals stay rational ------------------------------------------------
 
-    def _with(self, other: Number, exactly: Callable[[fmpq, fmpq], fmpq],
-              roughly: Callable[[arb, arb], arb]) -> Real:
+    def _with(
+        self,
+        other: Number,
+        exactly: Callable[[fmpq, fmpq], fmpq],
+        roughly: Callable[[arb, arb], arb],
+    ) -> Real:
         right = Real.of(other)
         if self.exact is not None and right.exact is not None:
             return Real(exactly(self.exact, right.exact))
@@ -190,7 +194,9 @@ class Real:
 
     # -- out of balls -----------------------------------------------------------------------
 
-    def _integer(self, rounding: Callable[[fmpq], fmpz], ball_rounding: Callable[[arb], arb]) -> int:
+    def _integer(
+        self, rounding: Callable[[fmpq], fmpz], ball_rounding: Callable[[arb], arb]
+    ) -> int:
         if self.exact is not None:
             return int(rounding(self.exact))
         for bits in _precisions():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from llr.errors import InputError
 from llr.numbers.rational import RationalRow, fraction
 from llr.numbers.units import LogitUnit
 
-Array: TypeAlias = NDArray[np.float64]
+Array: TypeAlias = NDArray[Any]
 
 RANK_TOLERANCE = 1e-9
 """A row whose remainder is below this fraction of the largest entry counts as dependent."""

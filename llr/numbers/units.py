@@ -28,7 +28,9 @@ class LogitUnit:
 
     def __post_init__(self) -> None:
         if self.base is not None and self.base <= 1:
-            raise InputError("logit_unit", f"ln {text(self.base)}", '"nat" or "ln q", rational q > 1')
+            raise InputError(
+                "logit_unit", f"ln {text(self.base)}", '"nat" or "ln q", rational q > 1'
+            )
 
     @staticmethod
     def parse(written: object, argument: str = "logit_unit") -> LogitUnit:

@@ -1,4 +1,4 @@
-"""xi-approximate oracles (Def 4.1): the truth plus an error that is a fixed function of the prefix."""
+"""xi-approximate oracles (Def 4.1): the truth plus an error fixed by the prefix."""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from flint import fmpq
 from hypothesis.strategies import SearchStrategy
 
@@ -16,7 +18,7 @@ from properties.strategies import targets
 
 
 def _telescope_errors(scenario: Scenario, first: int) -> Measurement:
-    """Count wrong entries of Lh_{t+1}(a) - Lhat(y_{1:t}.a) = sum_{s=first..t} Delta'_s(y_{s:t}.a)."""
+    """Count wrong entries of Lh_{t+1}(a) - Lhat(y_{1:t}.a) = sum_s Delta'_s(y_{s:t}.a)."""
     done = run(scenario)
     wrong = 0
     for epoch in done.epochs:
@@ -30,7 +32,9 @@ def _telescope_errors(scenario: Scenario, first: int) -> Measurement:
             sums = [fmpq(0)] * len(truth)
             for s in range(first, len(prefix) + 1):
                 tail = prefix[s - 1 :]
-                here = _combined(done, epoch.table.cut(s).histories, solution.coefficients[s - 1], tail)
+                here = _combined(
+                    done, epoch.table.cut(s).histories, solution.coefficients[s - 1], tail
+                )
                 # Lh_s(f) by (10c), from cut s - 1 and the token before
                 extended = _combined(
                     done,
@@ -40,10 +44,7 @@ def _telescope_errors(scenario: Scenario, first: int) -> Measurement:
                 )
                 for a, (x, y) in enumerate(zip(here, extended, strict=True)):
                     sums[a] += x - y
-            wrong += sum(
-                p - x != total
-                for p, x, total in zip(predicted, truth, sums, strict=True)
-            )
+            wrong += sum(p - x != total for p, x, total in zip(predicted, truth, sums, strict=True))
     return Measurement.of(wrong)
 
 
@@ -144,7 +145,7 @@ def rediscovered_witnesses(scenario: Scenario) -> Measurement:
         sum(
             before.witness is not None
             and before.witness.future in after.table.futures(before.witness.cut)
-            for before, after in zip(epochs, epochs[1:], strict=False)
+            for before, after in pairwise(epochs)
         )
     )
 
@@ -198,7 +199,9 @@ def residual_free_threshold(scenario: Scenario) -> Measurement:
                 return Measurement.of(1)
             for _, _, delta in residuals.at(word[:t], solution):
                 largest = max(largest, abs(EXACT.scalar(delta)))
-    return Measurement(scenario.target.unit.in_nats(largest), Measurement.of(scenario.threshold).measured)
+    return Measurement(
+        scenario.target.unit.in_nats(largest), Measurement.of(scenario.threshold).measured
+    )
 
 
 def residual_free_half_threshold(scenario: Scenario) -> Measurement:

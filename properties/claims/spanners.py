@@ -150,7 +150,11 @@ def _violations(scenario: Scenario, forwards: bool) -> Measurement:
         for prefix, good in feasible.items():
             shorter = prefix[:-1]
             if shorter in feasible:
-                wrong += (feasible[shorter] and not good) if forwards else (good and not feasible[shorter])
+                wrong += (
+                    (feasible[shorter] and not good)
+                    if forwards
+                    else (good and not feasible[shorter])
+                )
     return Measurement.of(wrong)
 
 
@@ -162,7 +166,9 @@ LN2 = LogitUnit(fmpq(2))
 def rational_targets() -> SearchStrategy[Isan]:
     """Return targets whose words have rational probabilities."""
     return st.one_of(
-        isans(horizons=(3, 5), alphabet_sizes=(2, 2), dimensions=(1, 2), units=(LN2,), integers=True),
+        isans(
+            horizons=(3, 5), alphabet_sizes=(2, 2), dimensions=(1, 2), units=(LN2,), integers=True
+        ),
         isans(horizons=(3, 4), units=(LN2,), integers=True),
         noisy_parities(bits=(2, 4)),
         copies(tokens=(2, 2)),
@@ -281,9 +287,7 @@ CLAIMS = (
         "corrected",
         lambda: scenarios(models=rational_targets, most_samples=3),
         feasible_prefixes,
-        (
-            Twin("(t-2) eta", feasible_prefixes_tightened),
-        ),
+        (Twin("(t-2) eta", feasible_prefixes_tightened),),
         statements=("lemma-5.5",),
         examples=120,
     ),
