@@ -3,15 +3,32 @@
 ``STATEMENTS`` lists them all.  Nothing here runs a learner.
 """
 
-from bounds import potential, softmax, spanner, transfer
+from bounds import (
+    access,
+    boolean,
+    parameters,
+    potential,
+    queries,
+    softmax,
+    spanner,
+    theorem,
+    transfer,
+    validation,
+)
 from bounds.statement import STATEMENTS, HypothesisError, Statement
 
 __all__ = [
     "STATEMENTS",
     "HypothesisError",
     "Statement",
+    "access",
+    "boolean",
+    "parameters",
     "potential",
+    "queries",
     "softmax",
     "spanner",
+    "theorem",
     "transfer",
+    "validation",
 ]

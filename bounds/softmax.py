@@ -1,4 +1,4 @@
-"""Lemma 5.3: close logits give close next-token distributions."""
+"""Close logits give close next-token distributions: Lemma 5.3 (TV) and Fact B.2 (KL)."""
 
 from __future__ import annotations
 
@@ -89,6 +89,64 @@ def softmax_range(width: fmpq, unit: LogitUnit = NAT) -> Real:
     """
     require(width >= 0, "lemma-5.3-range", "max(u - v) - min(u - v) >= 0", width)
     return _tanh_half(width / 2, unit)
+
+
+@statement(
+    "fact-b.2",
+    mark="printed",
+    source="[S] Fact B.2",
+    summary="KL(softmax u || softmax v) <= |u - v|_2^2",
+)
+def divergence_printed(squared_distance: Number) -> Real:
+    """Bound KL(softmax u || softmax v) by |u - v|_2^2 (per prefix, in nats).
+
+    Raises:
+        HypothesisError: the squared distance is negative.
+    """
+    square = Real.of(squared_distance)
+    require(square >= 0, "fact-b.2", "|u - v|^2 >= 0", squared_distance)
+    return square
+
+
+@statement(
+    "fact-b.2-sharp",
+    mark="sharpened",
+    source="[S] Fact B.2, best constant",
+    summary="KL(softmax u || softmax v) <= |u - v|_2^2 / 4",
+)
+def divergence_sharp(squared_distance: Number) -> Real:
+    """Bound KL(softmax u || softmax v) by |u - v|_2^2 / 4; the constant is best at k = 2.
+
+    Proof.  KL(softmax u || softmax v) is the Bregman divergence of log-sum-exp from u to v, that is
+    the integral of (1-s) times the variance of u - v under a tilted law; a variable of range R has
+    variance at most R^2/4, so KL <= R^2/8 with R = max(u-v) - min(u-v), and
+    R^2 <= 2 |u - v|_2^2.
+
+    Raises:
+        HypothesisError: the squared distance is negative.
+    """
+    square = Real.of(squared_distance)
+    require(square >= 0, "fact-b.2-sharp", "|u - v|^2 >= 0", squared_distance)
+    return square * fmpq(1, 4)
+
+
+@statement(
+    "fact-b.2-range",
+    mark="sharpened",
+    source="[S] Fact B.2, by range",
+    summary="KL(softmax u || softmax v) <= (max(u - v) - min(u - v))^2 / 8",
+)
+def divergence_by_range(width: Number) -> Real:
+    """Bound KL(softmax u || softmax v) by width^2 / 8, width = max(u - v) - min(u - v) in nats.
+
+    Proof: inside :func:`divergence_sharp`.
+
+    Raises:
+        HypothesisError: the width is negative.
+    """
+    span = Real.of(width)
+    require(span >= 0, "fact-b.2-range", "max(u - v) - min(u - v) >= 0", width)
+    return span * span * fmpq(1, 8)
 
 
 def tanh_of_half(x: Number) -> Real:

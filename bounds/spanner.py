@@ -1,9 +1,178 @@
-"""Spanners: feasibility of chain programs (Lemma 5.5)."""
+"""Spanners: how many draws they need (Lemma 5.2) and what they make feasible (Lemma 5.5)."""
 
 from __future__ import annotations
 
+from math import comb
+
+from flint import arb, fmpq
+
 from bounds.statement import require, statement
+from llr.numbers import balls
 from llr.numbers.balls import Number, Real
+
+
+def _check_rates(identifier: str, r: int, eta: Real) -> None:
+    require(r >= 0, identifier, "rank r >= 0", r)
+    require(eta > 0 and eta < 1, identifier, "0 < eta < 1", eta)
+
+
+@statement(
+    "lemma-5.2",
+    mark="sharpened",
+    source="[P] Lemma 5.2, by sample compression after [M]",
+    summary="N draws span an (eta, 2) part of D but for probability sum_{i<=r} C(N,i)(1-eta)^(N-i)",
+)
+def spanner_failure(n: int, r: int, eta: Number) -> Real:
+    """Bound the probability that a spanner of N draws from D is no (eta, 2)-spanner of D.
+
+    Any 2-barycentric spanner chosen from N >= max(r, 1) independent draws, r the rank of D's
+    support, fails with probability at most sum_{i=0..r} C(N, i) (1 - eta)^(N - i).
+
+    Proof.  The spanner is i <= r of the draws.  Fix which; the other N - i are independent of it,
+    and all of them lie in its box.  If the box had mass below 1 - eta, that would happen with
+    probability at most (1 - eta)^(N - i).  Sum over all choices.
+
+    Args:
+        n: N, the number of draws.
+        r: rank of the support.
+        eta: in (0, 1).
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    rate = Real.of(eta)
+    _check_rates("lemma-5.2", r, rate)
+    require(n >= max(r, 1), "lemma-5.2", "N >= max(r, 1)", n)
+    if rate.exact is not None and n <= 4096:
+        keep = 1 - rate.exact
+        return Real(sum((comb(n, i) * keep ** (n - i) for i in range(r + 1)), fmpq(0)))
+
+    def evaluate() -> arb:
+        keep = (-rate.ball()).log1p()
+        return sum((arb(comb(n, i)) * ((n - i) * keep).exp() for i in range(r + 1)), arb(0))
+
+    return Real(evaluate)
+
+
+@statement(
+    "lemma-5.2-simple",
+    mark="sharpened",
+    source="[P] Lemma 5.2, simpler and larger",
+    summary="N draws span an (eta, 2) part of D but for probability (r+1) N^r exp(-eta (N-r))",
+)
+def spanner_failure_simple(n: int, r: int, eta: Number) -> Real:
+    """Bound the failure probability of :func:`spanner_failure` by (r+1) N^r exp(-eta (N-r)).
+
+    Proof.  Each of the r + 1 terms is at most N^r e^{-eta (N-r)}, since 1 - eta <= e^{-eta}.
+    """
+    rate = Real.of(eta)
+    _check_rates("lemma-5.2-simple", r, rate)
+    require(n >= max(r, 1), "lemma-5.2-simple", "N >= max(r, 1)", n)
+    return balls.exp(-rate * (n - r)) * ((r + 1) * n**r)
+
+
+def least_draws(r: int, eta: Number, delta: Number) -> int:
+    """Return the least N >= max(r, 1) with :func:`spanner_failure` at most delta.
+
+    From that N on the bound stays below delta.
+
+    Complexity: O(log N) evaluations of r + 1 terms.
+
+    Raises:
+        HypothesisError: eta or delta is not in (0, 1), or r < 0.
+    """
+    risk = Real.of(delta)
+    require(risk > 0 and risk < 1, "lemma-5.2", "0 < delta < 1", risk)
+    low, high = max(r, 1), max(r, 1)
+    while spanner_failure(high, r, eta) > risk:
+        low, high = high + 1, 2 * high
+    while low < high:
+        middle = (low + high) // 2
+        if spanner_failure(middle, r, eta) > risk:
+            low = middle + 1
+        else:
+            high = middle
+    return high
+
+
+@statement(
+    "lemma-5.2-mausberg",
+    mark="sharpened",
+    source="[P] Lemma 5.2 in [M]'s closed form",
+    summary="N = ceil((2/eta)(m ceil(log2(2m/eta)) + ceil(log2((m+1)/delta)))) draws suffice",
+)
+def draws_in_closed_form(m: int, eta: Number, delta: Number) -> int:
+    """Return [M]'s number of draws for rows in R^m: enough for :func:`spanner_failure` <= delta.
+
+    Args:
+        m: dimension of the rows, >= 1 (at least the rank of their support).
+        eta, delta: in (0, 1).
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    rate, risk = Real.of(eta), Real.of(delta)
+    require(m >= 1, "lemma-5.2-mausberg", "m >= 1", m)
+    _check_rates("lemma-5.2-mausberg", m, rate)
+    require(risk > 0 and risk < 1, "lemma-5.2-mausberg", "0 < delta < 1", risk)
+    def ceil_log2(x: Real) -> int:
+        power = 0
+        while Real.of(1 << power) < x:
+            power += 1
+        return power
+
+    bits = m * ceil_log2(Real.of(2 * m) / rate) + ceil_log2(Real.of(m + 1) / risk)
+    return (2 * bits / rate).ceil()
+
+
+@statement(
+    "lemma-5.2-printed",
+    mark="printed",
+    source="[P] Lemma 5.2, constant as an argument",
+    summary="N = C (m^2 + log(1/delta)) / eta^2 draws suffice",
+)
+def draws_printed(m: int, eta: Number, delta: Number, constant: Number) -> int:
+    """Return ceil(C (m^2 + log(1/delta)) / eta^2), the printed number of draws.
+
+    Args:
+        m: dimension of the rows.
+        eta, delta: in (0, 1).
+        constant: C > 0; [P] leaves it open.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    rate, risk = Real.of(eta), Real.of(delta)
+    _check_rates("lemma-5.2-printed", m, rate)
+    require(risk > 0 and risk < 1, "lemma-5.2-printed", "0 < delta < 1", risk)
+    return (Real.of(constant) * (balls.log(1 / risk) + m * m) / (rate * rate)).ceil()
+
+
+@statement(
+    "spanner-coverage",
+    mark="sharpened",
+    source="expected form of [P] Lemma 5.2",
+    summary="maximum-volume basis of N draws: E[mass of D outside its unit box] <= r / (N + 1)",
+)
+def expected_outside(n: int, r: int) -> fmpq:
+    """Bound the expected mass of D outside the unit box of a maximum-volume basis by r / (N + 1).
+
+    The basis is chosen among N draws, with ties broken by a fixed order of the vectors.
+
+    Proof.  Draw one more.  The new draw is outside the unit box of the basis of the other N only if
+    it belongs to the maximum-volume basis of all N + 1, which has at most r members; by
+    exchangeability that has probability at most r / (N + 1).
+
+    Args:
+        n: N >= 1.
+        r: rank of the support of D.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    require(n >= 1, "spanner-coverage", "N >= 1", n)
+    require(r >= 0, "spanner-coverage", "r >= 0", r)
+    return fmpq(r, n + 1)
 
 
 @statement(

@@ -33,12 +33,14 @@ class Schedule:
         spanner_draws: number of infeasible epochs so far -> words per cut.
         validation_draws: epoch number (from 1) -> fresh words.
         max_epochs: K.
+        shared_batch: let one batch of words serve the spanners of all cuts.
     """
 
     threshold: fmpq | None
     spanner_draws: Callable[[int], int]
     validation_draws: Callable[[int], int]
     max_epochs: int
+    shared_batch: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ class Epoch:
         table: with it the epoch's model Q can be formed, accepted or not.
         witness: set if the outcome is "witness".
         infeasible_prefix: set if the outcome is "infeasible".
-        spanner_words: per cut s = 2..T-1, the histories drawn for its spanner.
+        spanner_words: per cut s = 2..T-1, the words drawn for its spanner, s - 1 tokens or more.
         validation_words: the fresh words.
         programs: chain programs solved.
     """
@@ -157,7 +159,11 @@ class PrintedLearner:
 
     def _spanned_table(self, draws: int) -> tuple[Table, tuple[Words, ...]]:
         """Run DistSpanner (Algorithm 3) at cuts 2..T-1 and return the rows of the bases."""
-        cuts, drawn = [], []
+        cuts: list[Cut] = []
+        drawn: list[Words] = []
+        batch: Words = {}
+        if self._schedule.shared_batch and self._horizon > 2:
+            batch = self._draw(draws, self._horizon - 2)
         for s in range(1, max(1, self._horizon - 1) + 1):
             futures = tuple(self.futures[s - 1])
             following = self.futures[s] if s < self._horizon else []
@@ -166,8 +172,8 @@ class PrintedLearner:
                 histories: list[Word] = [()]
                 basis = [0]
             else:
-                drawn.append(self._draw(draws, s - 1))
-                histories = list(drawn[-1])
+                drawn.append(batch or self._draw(draws, s - 1))
+                histories = list(dict.fromkeys(word[: s - 1] for word in drawn[-1]))
             rows = read_rows(self._ledger, histories, columns)
             if s > 1:
                 basis = list(barycentric_spanner(rows, len(columns), self._arithmetic).indices)

@@ -8,6 +8,7 @@ on every machine.  A word drawn a million times is kept once, with its count.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Protocol, TypeAlias
 
 import numpy as np
@@ -23,6 +24,7 @@ Words: TypeAlias = Mapping[Word, int]
 
 _BITS = 64
 _CHUNK = 1 << 18
+_MANY = 1 << 22
 
 
 class WordSource(Protocol):
@@ -178,6 +180,12 @@ def _clip(threshold: int) -> int:
     return min(threshold, (1 << _BITS) - 1)
 
 
+def _law(thresholds: Sequence[int]) -> list[float]:
+    """Return the k probabilities between the thresholds."""
+    ends = [0, *thresholds, 1 << _BITS]
+    return [(b - a) / (1 << _BITS) for a, b in pairwise(ends)]
+
+
 def split(
     counts: Sequence[int], thresholds: Sequence[Sequence[int]], rng: np.random.Generator
 ) -> list[list[int]]:
@@ -186,10 +194,15 @@ def split(
     Args:
         counts: draws per node.
         thresholds: per node, k - 1 increasing integers in [0, 2^64).
-        rng: gives one 64-bit integer per draw, node after node.
+        rng: gives one 64-bit integer per draw, node after node; beyond 2^22 draws, one multinomial
+            count per node, with probabilities rounded correctly from the thresholds.
     """
     if not counts:
         return []
+    if sum(counts) > _MANY:
+        laws = [_law(row) for row in thresholds]
+        drawn: list[list[int]] = rng.multinomial(counts, laws).tolist()
+        return drawn
     cuts = np.array(thresholds, dtype=np.uint64)
     k = cuts.shape[1] + 1
     found = np.zeros(len(counts) * k, dtype=np.int64)

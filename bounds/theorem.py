@@ -1,0 +1,131 @@
+"""Theorem 5.11 in three forms, approximate rank (Theorem 5.14), and the size of factors (alpha)."""
+
+from __future__ import annotations
+
+from flint import fmpq
+
+from bounds.statement import require, statement
+from llr.numbers.balls import Number, Real
+
+
+def _check_size(identifier: str, horizon: int, k: int, d: int, epsilon: Real) -> None:
+    require(horizon >= 1 and k >= 2 and d >= 1, identifier, "T >= 1, k >= 2, d >= 1",
+            (horizon, k, d))
+    require(epsilon > 0, identifier, "epsilon > 0", epsilon)
+
+
+@statement(
+    "theorem-5.11-printed",
+    mark="printed",
+    source="[P] Theorem 5.11, leading term as reported by [M] (k as derived)",
+    summary="queries ~ C k^3 T^13 d^4 / epsilon^4, logarithms left out",
+)
+def queries_printed(
+    horizon: int, alphabet_size: int, rank: int, epsilon: Number, constant: Number = 1
+) -> Real:
+    """Return C k^3 T^13 d^4 / epsilon^4: the leading term of the printed query count.
+
+    Reported for k = 2; the power of k is derived.  Logarithms and the constant are open.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    error = Real.of(epsilon)
+    _check_size("theorem-5.11-printed", horizon, alphabet_size, rank, error)
+    lead = alphabet_size**3 * horizon**13 * rank**4
+    return Real.of(constant) * lead / (error * error * error * error)
+
+
+@statement(
+    "theorem-5.11-mausberg",
+    mark="printed",
+    source="[M], leading term with compression spanners",
+    summary="queries ~ C T^7 d^3 / epsilon^2, logarithms left out",
+)
+def queries_by_compression(
+    horizon: int, rank: int, epsilon: Number, constant: Number = 1
+) -> Real:
+    """Return C T^7 d^3 / epsilon^2: the leading term of [M]'s query count (k = 2).
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    error = Real.of(epsilon)
+    _check_size("theorem-5.11-mausberg", horizon, 2, rank, error)
+    return Real.of(constant) * (horizon**7 * rank**3) / (error * error)
+
+
+@statement(
+    "theorem-5.14",
+    mark="reconstructed",
+    source="[P] Theorem 5.14, by Lemma 5.12, Markov and a union bound",
+    summary="N_all samples: all asked entries within N_all^2 T^2 k^2 eps_avg / delta of rank d",
+)
+def rank_error(
+    samples: int, horizon: int, alphabet_size: int, average: Number, delta: Number
+) -> Real:
+    """Bound the distance to rank d over all entries that a run asks, but for probability delta.
+
+    If every cut is within eps_avg of rank d in the mean of Def 1.6, and the run draws N_all words,
+    the bound is N_all^2 T^2 k^2 eps_avg / delta.
+
+    Proof.  By Lemma 5.12 an asked entry is given by a pair of drawn words, its two cut points and
+    its two tokens.  For fixed pair and cut points the sum of the errors over both uniform tokens has
+    mean at most k^2 eps_avg; Markov and a union bound over N_all^2 pairs and T^2 cut points do the
+    rest.
+
+    Args:
+        samples: N_all >= 1.
+        horizon: T.
+        alphabet_size: k.
+        average: eps_avg >= 0, nats.
+        delta: in (0, 1).
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    mean, risk = Real.of(average), Real.of(delta)
+    require(samples >= 1, "theorem-5.14", "N_all >= 1", samples)
+    require(horizon >= 1 and alphabet_size >= 2, "theorem-5.14", "T >= 1, k >= 2",
+            (horizon, alphabet_size))
+    require(mean >= 0, "theorem-5.14", "eps_avg >= 0", average)
+    require(risk > 0 and risk < 1, "theorem-5.14", "0 < delta < 1", delta)
+    return mean * (samples * horizon * alphabet_size) ** 2 / risk
+
+
+@statement(
+    "alpha",
+    mark="sharpened",
+    source="[M], maximum-volume rows",
+    summary="|L| <= Lam and cut rank d: L(h.f) = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
+)
+def factor_length(rank: int, lam: Number) -> Real:
+    """Return alpha^2 = d Lam: the squared length of factors of a rank-d matrix bounded by Lam.
+
+    Proof.  Rows of maximum volume give coefficients in [-1, 1], so L = C R with |C_h| <= sqrt(d) and
+    columns of R of length at most sqrt(d) Lam; scale the two to equal length.
+
+    Args:
+        rank: d >= 0.
+        lam: bound on |L|, >= 0.
+
+    Returns:
+        alpha squared.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    size = Real.of(lam)
+    require(rank >= 0, "alpha", "d >= 0", rank)
+    require(size >= 0, "alpha", "Lam >= 0", lam)
+    return size * rank
+
+
+def rational_root_above(square: fmpq, bits: int = 20) -> fmpq:
+    """Return a rational at or above the square root of ``square``, within 2^-bits relatively."""
+    require(square >= 0, "alpha", "alpha^2 >= 0", square)
+    scaled = (square * (1 << (2 * bits))).ceil()
+    root = int(scaled) if scaled < 2 else int(scaled.isqrt())
+    while root * root < int(scaled):
+        root += 1
+    return fmpq(root, 1 << bits)

@@ -1,0 +1,192 @@
+"""Theorem 5.11 run literally: Algorithm 1 with exactly the parameters that the theorem demands.
+
+Draws are multisets over the finite set of words and each distinct prefix is solved once, so that
+millions of words cost what the few distinct ones cost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+
+from bounds.parameters import Parameters, explicit_parameters
+from bounds.queries import residual_triples
+from bounds.theorem import factor_length, rational_root_above
+from llr.analysis.distance import Distance, total_variation
+from llr.errors import InputError
+from llr.learning.learned import LearnedModel
+from llr.learning.printed import Epoch, PrintedLearner, Schedule
+from llr.models.base import LanguageModel, UniformModel, words
+from llr.models.logits import cut_ranks
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.rational import text
+from llr.oracles.ledger import Counts, Ledger
+from llr.oracles.noise import NoisyOracle
+from llr.oracles.protocol import LogitOracle, ModelOracle
+from llr.oracles.sampling import ModelWords
+
+
+@dataclass(frozen=True)
+class TheoremRun:
+    """A literal run of Theorem 5.11.
+
+    Attributes:
+        parameters: what the theorem demands.
+        outcomes: how each epoch ended.
+        accepted: whether an epoch accepted within K.
+        counts: distinct prefixes, calls and words of the run.
+        spanner_entries, validation_entries: entries with multiplicity, as Lemma 5.10 counts them.
+        distance: TV(target, learned), enclosed by enumeration.
+        uniform_distance: TV(target, uniform).
+        promise_kept: accepted, and TV <= epsilon.
+    """
+
+    parameters: Parameters
+    outcomes: tuple[str, ...]
+    accepted: bool
+    counts: Counts
+    spanner_entries: int
+    validation_entries: int
+    distance: Distance
+    uniform_distance: Distance
+    promise_kept: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the run as a JSON value."""
+        allowed = self.parameters.queries()
+        return {
+            "parameters": parameters_to_json(self.parameters),
+            "accepted": self.accepted,
+            "epochs": len(self.outcomes),
+            "outcomes": list(self.outcomes),
+            "queries": {
+                **self.counts.as_json(),
+                "spanner_entries": self.spanner_entries,
+                "validation_entries": self.validation_entries,
+            },
+            "queries_allowed": asdict(allowed) | {"total_words": self.parameters.total_words},
+            "total_variation": self.distance.as_json(),
+            "uniform_total_variation": self.uniform_distance.as_json(),
+            "promise_kept": self.promise_kept,
+        }
+
+
+def parameters_to_json(parameters: Parameters) -> dict[str, Any]:
+    """Return parameters with rationals as strings."""
+    return {
+        name: text(value) if isinstance(value, fmpq) else value
+        for name, value in vars(parameters).items()
+    } | {"total_words": parameters.total_words}
+
+
+def largest_logit(model: LanguageModel) -> fmpq:
+    """Return a rational at or above max |L| in nats, by enumeration of all prefixes."""
+    largest = max(
+        (
+            abs(x)
+            for length in range(model.horizon)
+            for prefix in words(model.alphabet_size, length)
+            for x in model.read(model.state_of(prefix))
+        ),
+        default=fmpq(0),
+    )
+    found = model.unit.in_nats(largest)
+    return -(-found).below()
+
+
+def run_theorem(
+    target: LanguageModel,
+    *,
+    epsilon: fmpq,
+    delta: fmpq,
+    xi: fmpq | None = None,
+    noise: str = "adversarial",
+    alpha: fmpq | None = None,
+    tolerant: bool = False,
+    seed: int = 0,
+) -> TheoremRun:
+    """Run Algorithm 1 on a small target with the parameters of Theorem 5.11.
+
+    Args:
+        target: an exact model whose words can be enumerated.
+        epsilon, delta: accuracy and risk, in (0, 1).
+        xi: error of the oracle in nats; default 0.
+        noise: kind of error, if xi > 0.
+        alpha: bound on the factors; default sqrt(d Lam) from the target's largest logit.
+        tolerant: use the parameters that tolerate infeasible epochs.
+        seed: of all draws.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+        CoarseOracleError: xi is too large; says which would do.
+    """
+    error = xi or fmpq(0)
+    if target.arithmetic is not EXACT:
+        raise InputError("target", target.arithmetic.name, "an exact model")
+    rank = max(1, *cut_ranks(target))
+    if alpha is None:
+        square = factor_length(rank, largest_logit(target) + error).exact
+        assert square is not None
+        alpha = max(rational_root_above(square), fmpq(1, 1000))
+    parameters = explicit_parameters(
+        horizon=target.horizon,
+        alphabet_size=target.alphabet_size,
+        rank=rank,
+        epsilon=epsilon,
+        delta=delta,
+        alpha=alpha,
+        xi=error,
+        tolerant=tolerant,
+    )
+    oracle: LogitOracle = ModelOracle(target)
+    if error > 0:
+        oracle = NoisyOracle(oracle, noise, error, target.unit, seed)
+    ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
+    learner = PrintedLearner(
+        ledger,
+        ModelWords(target),
+        alphabet_size=target.alphabet_size,
+        horizon=target.horizon,
+        unit=target.unit,
+        arithmetic=EXACT,
+        schedule=Schedule(
+            parameters.g,
+            lambda infeasible: parameters.draws,
+            lambda epoch: parameters.words,
+            parameters.epochs,
+            shared_batch=tolerant,
+        ),
+        rng=np.random.default_rng(seed),
+    )
+    epochs = list(learner.epochs())
+    accepted = epochs[-1].outcome == "accepted"
+    trivial = UniformModel(target.alphabet_size, target.horizon, target.unit)
+    learned = LearnedModel(epochs[-1].table, target.unit) if accepted else trivial
+    distance = total_variation(target, learned)
+    assert distance.value is not None
+    return TheoremRun(
+        parameters=parameters,
+        outcomes=tuple(e.outcome for e in epochs),
+        accepted=accepted,
+        counts=ledger.counts,
+        spanner_entries=sum(_spanner_entries(e, parameters) for e in epochs),
+        validation_entries=sum(_validation_entries(e, parameters) for e in epochs),
+        distance=distance,
+        uniform_distance=total_variation(target, trivial),
+        promise_kept=accepted and distance.value <= epsilon,
+    )
+
+
+def _spanner_entries(epoch: Epoch, parameters: Parameters) -> int:
+    return sum(parameters.draws * len(c.columns) for c in epoch.table.cuts[1:])
+
+
+def _validation_entries(epoch: Epoch, parameters: Parameters) -> int:
+    if parameters.horizon <= 2:
+        return 0
+    widest = max(epoch.table.basis_sizes)
+    triples = residual_triples(parameters.horizon)
+    return parameters.words * triples * 2 * widest * parameters.alphabet_size
