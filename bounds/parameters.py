@@ -218,12 +218,27 @@ def explicit_parameters(
         raise CoarseOracleError(IDENTIFIER, max(coarse, true), works)
     variant = "tolerant" if tolerant else "plain"
     common = {
-        "variant": variant, "horizon": horizon, "alphabet_size": k, "rank": d, "alpha": size,
-        "xi_rank": coarse, "xi_true": true, "epsilon": wanted, "delta": risk, "p": p, "g": g,
+        "variant": variant,
+        "horizon": horizon,
+        "alphabet_size": k,
+        "rank": d,
+        "alpha": size,
+        "xi_rank": coarse,
+        "xi_true": true,
+        "epsilon": wanted,
+        "delta": risk,
+        "p": p,
+        "g": g,
     }
     if inner <= 0:
         return Parameters(
-            **common, witnesses=0, epochs=1, words=0, eta=None, delta_s=None, draws=0,  # type: ignore[arg-type]
+            **common,
+            witnesses=0,
+            epochs=1,
+            words=0,
+            eta=None,
+            delta_s=None,
+            draws=0,  # type: ignore[arg-type]
             width=_width(k, 0),
         )
     epochs = tolerant_epochs(inner * w, risk) if tolerant else inner * w + 1
@@ -233,8 +248,14 @@ def explicit_parameters(
     width = _width(k, w)
     draws = least_draws(min(width, d) if coarse == 0 else width, eta, delta_s)
     return Parameters(
-        **common, witnesses=w, epochs=epochs, words=words, eta=eta, delta_s=delta_s,  # type: ignore[arg-type]
-        draws=draws, width=width,
+        **common,
+        witnesses=w,
+        epochs=epochs,
+        words=words,
+        eta=eta,
+        delta_s=delta_s,  # type: ignore[arg-type]
+        draws=draws,
+        width=width,
     )
 
 

@@ -79,10 +79,15 @@ def query_count(
         HypothesisError: an argument is out of range.
     """
     identifier = "lemma-5.10"
-    require(horizon >= 1 and alphabet_size >= 2, identifier, "T >= 1, k >= 2",
-            (horizon, alphabet_size))
-    require(min(epochs, draws, words, width) >= 0, identifier, "K, N, n, w >= 0",
-            (epochs, draws, words, width))
+    require(
+        horizon >= 1 and alphabet_size >= 2, identifier, "T >= 1, k >= 2", (horizon, alphabet_size)
+    )
+    require(
+        min(epochs, draws, words, width) >= 0,
+        identifier,
+        "K, N, n, w >= 0",
+        (epochs, draws, words, width),
+    )
     inner = max(0, horizon - 2)
     return QueryCount(
         spanner_entries=epochs * inner * draws * width,

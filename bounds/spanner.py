@@ -115,6 +115,7 @@ def draws_in_closed_form(m: int, eta: Number, delta: Number) -> int:
     require(m >= 1, "lemma-5.2-mausberg", "m >= 1", m)
     _check_rates("lemma-5.2-mausberg", m, rate)
     require(risk > 0 and risk < 1, "lemma-5.2-mausberg", "0 < delta < 1", risk)
+
     def ceil_log2(x: Real) -> int:
         power = 0
         while Real.of(1 << power) < x:

@@ -9,8 +9,9 @@ from llr.numbers.balls import Number, Real
 
 
 def _check_size(identifier: str, horizon: int, k: int, d: int, epsilon: Real) -> None:
-    require(horizon >= 1 and k >= 2 and d >= 1, identifier, "T >= 1, k >= 2, d >= 1",
-            (horizon, k, d))
+    require(
+        horizon >= 1 and k >= 2 and d >= 1, identifier, "T >= 1, k >= 2, d >= 1", (horizon, k, d)
+    )
     require(epsilon > 0, identifier, "epsilon > 0", epsilon)
 
 
@@ -42,9 +43,7 @@ def queries_printed(
     source="[M], leading term with compression spanners",
     summary="queries ~ C T^7 d^3 / epsilon^2, logarithms left out",
 )
-def queries_by_compression(
-    horizon: int, rank: int, epsilon: Number, constant: Number = 1
-) -> Real:
+def queries_by_compression(horizon: int, rank: int, epsilon: Number, constant: Number = 1) -> Real:
     """Return C T^7 d^3 / epsilon^2: the leading term of [M]'s query count (k = 2).
 
     Raises:
@@ -86,8 +85,12 @@ def rank_error(
     """
     mean, risk = Real.of(average), Real.of(delta)
     require(samples >= 1, "theorem-5.14", "N_all >= 1", samples)
-    require(horizon >= 1 and alphabet_size >= 2, "theorem-5.14", "T >= 1, k >= 2",
-            (horizon, alphabet_size))
+    require(
+        horizon >= 1 and alphabet_size >= 2,
+        "theorem-5.14",
+        "T >= 1, k >= 2",
+        (horizon, alphabet_size),
+    )
     require(mean >= 0, "theorem-5.14", "eps_avg >= 0", average)
     require(risk > 0 and risk < 1, "theorem-5.14", "0 < delta < 1", delta)
     return mean * (samples * horizon * alphabet_size) ** 2 / risk

@@ -1,4 +1,4 @@
-"""``llr verify``: run the claims and say what held, what broke, and how close it came."""
+"""``llr verify`` runs the claims; ``llr theorem`` runs Theorem 5.11 at its own constants."""
 
 from __future__ import annotations
 
@@ -6,15 +6,30 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from llr.cli import FAILED, OK, json_option, parse_integer, seed_option, show, table
+import llr
+from llr.cli import (
+    FAILED,
+    OK,
+    interval,
+    json_option,
+    parse_integer,
+    print_json,
+    seed_option,
+    show,
+    table,
+)
 from llr.errors import InputError
+from llr.learning.api import probability
+from llr.numbers.rational import decimal
 from properties.claim import PROFILES, Verdict, claims_named, verify_claim
 from properties.claims import CLAIMS
+from properties.theorem import run_theorem
 
 
 @click.command()
@@ -110,3 +125,72 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
             status.update(f"verifying {name} ({done} of {total})")
 
         yield report
+
+
+@click.command()
+@click.argument("target")
+@click.option("--epsilon", required=True, help="Promised total variation.")
+@click.option("--delta", required=True, help="Allowed probability of failure.")
+@click.option("--xi", default="0", show_default=True, help="Error of the oracle, in nats.")
+@click.option("--noise", default="adversarial", show_default=True, help="Kind of error if xi > 0.")
+@click.option("--alpha", default=None, help="Bound on the factors; default from the target.")
+@click.option("--tolerant", is_flag=True, help="Use the parameters that tolerate bad epochs.")
+@seed_option
+@json_option
+def theorem(
+    target: str,
+    epsilon: str,
+    delta: str,
+    xi: str,
+    noise: str,
+    alpha: str | None,
+    tolerant: bool,
+    seed: str,
+    as_json: bool,
+) -> None:
+    """Run Algorithm 1 on TARGET with exactly the parameters that Theorem 5.11 demands.
+
+    Exit 0 if the promise TV <= epsilon was kept, else 1.
+    """
+    found = run_theorem(
+        llr.target(target),
+        epsilon=probability(epsilon, "--epsilon"),
+        delta=probability(delta, "--delta"),
+        xi=decimal(xi, "--xi"),
+        noise=noise,
+        alpha=None if alpha is None else decimal(alpha, "--alpha"),
+        tolerant=tolerant,
+        seed=parse_integer(seed, "--seed"),
+    )
+    value = {"target": target, "seed": int(seed), **found.as_json()}
+    if as_json:
+        print_json(value)
+    else:
+        show(theorem_table(value))
+    sys.exit(OK if found.promise_kept else FAILED)
+
+
+def theorem_table(value: dict[str, Any]) -> Table:
+    """Return a literal run of the theorem as a table."""
+    p, queries, allowed = value["parameters"], value["queries"], value["queries_allowed"]
+    found = table(f"Theorem 5.11 run literally on {value['target']}", "what", "demanded", "used")
+    rows: list[tuple[str, object, object]] = [
+        ("promise kept", "", "yes" if value["promise_kept"] else "NO"),
+        ("TV(target, learned)", f"<= {p['epsilon']}", interval(value["total_variation"])),
+        ("TV(target, uniform)", "", interval(value["uniform_total_variation"])),
+        ("epochs K", p["epochs"], value["epochs"]),
+        ("witnesses per cut W", p["witnesses"], ""),
+        ("fresh words n, spanner words N", f"{p['words']:,}, {p['draws']:,}", ""),
+        ("g, eta, delta_s", f"{p['g']}, {p['eta']}, {p['delta_s']}", ""),
+        ("words", f"{p['total_words']:,}", f"{queries['words']:,}"),
+        ("spanner entries", f"{allowed['spanner_entries']:,}", f"{queries['spanner_entries']:,}"),
+        (
+            "validation entries",
+            f"{allowed['validation_entries']:,}",
+            f"{queries['validation_entries']:,}",
+        ),
+        ("distinct prefixes", "", f"{queries['distinct_prefixes']:,}"),
+    ]
+    for name, demanded, used in rows:
+        found.add_row(name, str(demanded), str(used))
+    return found

@@ -1,0 +1,225 @@
+"""``llr bound``: list every statement, or evaluate one."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import click
+from flint import fmpq
+
+from bounds.parameters import Parameters, explicit_parameters
+from bounds.queries import QueryCount
+from bounds.statement import STATEMENTS, Statement
+from bounds.theorem import queries_by_compression, queries_printed
+from llr.cli import json_option, parse_integer, print_json, show, table
+from llr.errors import InputError, ShownAs
+from llr.numbers.balls import Real
+from llr.numbers.rational import decimal, text
+from llr.numbers.units import LogitUnit
+
+THEOREM = "theorem-5.11"
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
+@click.argument("name", metavar="[STATEMENT]", required=False)
+@json_option
+@click.pass_context
+def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
+    """List every statement, or evaluate the right-hand side of one.
+
+    llr bound lemma-5.9 --horizon 4 --p-bad 0.01 --g 0.001 --xi 0
+
+    llr bound theorem-5.11 --T 8 --k 2 --d 4 --epsilon 0.01 --delta 0.01 [--xi X] [--alpha A]
+    """
+    given = _options(ctx.args)
+    if name is None:
+        if given:
+            raise InputError("option", "--" + next(iter(given)), "left out: no statement is named")
+        _list(as_json)
+    elif name == THEOREM:
+        _theorem(given, as_json)
+    elif name in STATEMENTS:
+        _evaluate(STATEMENTS[name], given, as_json)
+    else:
+        raise InputError("statement", name, "one of " + ", ".join([*STATEMENTS, THEOREM]))
+
+
+def _options(arguments: list[str]) -> dict[str, str]:
+    """Return --name value pairs; dashes in names become underscores."""
+    found: dict[str, str] = {}
+    rest = list(arguments)
+    while rest:
+        option = rest.pop(0)
+        if not option.startswith("--"):
+            raise InputError("argument", option, "an option, --NAME VALUE")
+        key, equals, value = option[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise InputError(option, ShownAs("missing"), "followed by a value")
+            value = rest.pop(0)
+        name = key.replace("-", "_")
+        if name in found:
+            raise InputError(option, value, "given once")
+        found[name] = value
+    return found
+
+
+def _list(as_json: bool) -> None:
+    if as_json:
+        print_json(
+            [
+                {
+                    "statement": s.identifier,
+                    "mark": s.mark,
+                    "source": s.source,
+                    "summary": s.summary,
+                    "arguments": list(inspect.signature(s.function).parameters),
+                }
+                for s in STATEMENTS.values()
+            ]
+        )
+        return
+    for s in STATEMENTS.values():
+        arguments = " ".join(
+            "--" + p.replace("_", "-") for p in inspect.signature(s.function).parameters
+        )
+        click.echo(f"{s.identifier} ({s.mark}; {s.source})\n    {s.summary}\n    {arguments}")
+    click.echo(
+        f"{THEOREM} (the query table: printed, [M]'s and explicit counts side by side)\n"
+        "    --T --k --d --epsilon --delta --xi --alpha"
+    )
+
+
+# -- one statement ------------------------------------------------------------------------------
+
+
+def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> None:
+    signature = inspect.signature(statement.function)
+    for name in given:
+        if name not in signature.parameters:
+            names = ", ".join(signature.parameters)
+            raise InputError(f"option of {statement.identifier}", name, f"one of {names}")
+    arguments: dict[str, Any] = {}
+    for name, parameter in signature.parameters.items():
+        if name in given:
+            arguments[name] = _read(name, given[name], str(parameter.annotation))
+        elif parameter.default is inspect.Parameter.empty:
+            raise InputError(f"--{name.replace('_', '-')}", ShownAs("missing"), "given")
+    value = statement.function(**arguments)
+    if as_json:
+        print_json({"statement": statement.identifier, "value": to_json(value)})
+    else:
+        show(f"{statement.identifier}: {statement.summary}")
+        shown = to_json(value)
+        for key, item in shown.items() if isinstance(shown, dict) else [("value", shown)]:
+            show(f"    {key} = {item}")
+
+
+def _read(name: str, written: str, annotation: str) -> Any:
+    option = f"--{name.replace('_', '-')}"
+    if annotation == "bool":
+        if written not in ("true", "false"):
+            raise InputError(option, written, "true or false")
+        return written == "true"
+    if annotation == "int":
+        return parse_integer(written, option)
+    if annotation.startswith("Sequence"):
+        return [parse_integer(part, option) for part in written.split(",")]
+    if annotation == "LogitUnit":
+        return LogitUnit.parse(written, option)
+    return decimal(written, option)
+
+
+def to_json(value: Any) -> Any:
+    """Return a bound as JSON: p/q if exact, outward decimals otherwise."""
+    if isinstance(value, Real):
+        lower, upper = value.enclosure(_width(value)).as_strings()
+        return lower if lower == upper else {"lower": lower, "upper": upper}
+    if isinstance(value, fmpq):
+        return text(value)
+    if isinstance(value, Parameters | QueryCount):
+        return {name: to_json(item) for name, item in vars(value).items()}
+    if isinstance(value, tuple):
+        return [to_json(item) for item in value]
+    return value
+
+
+def _width(value: Real) -> Real:
+    """Return an enclosure width of about 12 digits."""
+    size = abs(value)
+    return Real.of(1 if size.exact is not None else size.below(128)) * fmpq(1, 10**12)
+
+
+# -- the query table ----------------------------------------------------------------------------
+
+
+def _theorem(given: Mapping[str, str], as_json: bool) -> None:
+    known = {"T", "k", "d", "epsilon", "delta", "xi", "alpha"}
+    for name in given:
+        if name not in known:
+            raise InputError(f"option of {THEOREM}", name, "one of " + ", ".join(sorted(known)))
+    for name in ("T", "k", "d", "epsilon", "delta"):
+        if name not in given:
+            raise InputError(f"--{name}", ShownAs("missing"), "given")
+    horizon = parse_integer(given["T"], "--T", 1)
+    k = parse_integer(given["k"], "--k", 2)
+    rank = parse_integer(given["d"], "--d", 1)
+    epsilon, delta = (decimal(given[x], f"--{x}") for x in ("epsilon", "delta"))
+    xi = decimal(given.get("xi", "0"), "--xi")
+    alpha = decimal(given.get("alpha", "1"), "--alpha")
+    sets = {
+        variant: explicit_parameters(
+            horizon=horizon,
+            alphabet_size=k,
+            rank=rank,
+            epsilon=epsilon,
+            delta=delta,
+            alpha=alpha,
+            xi=xi,
+            tolerant=variant == "tolerant",
+        )
+        for variant in ("plain", "tolerant")
+    }
+    printed = queries_printed(horizon, k, rank, epsilon)
+    compression = queries_by_compression(horizon, rank, epsilon)
+    if as_json:
+        print_json(
+            {
+                "printed_leading_term": to_json(printed),
+                "compression_leading_term": to_json(compression),
+                "explicit": {
+                    name: {
+                        "parameters": to_json(p),
+                        "queries": to_json(p.queries()),
+                        "entries": p.queries().entries,
+                        "total_words": p.total_words,
+                    }
+                    for name, p in sets.items()
+                },
+            }
+        )
+        return
+    found = table(
+        f"Theorem 5.11 at T={horizon}, k={k}, d={rank}, epsilon={text(epsilon)}, "
+        f"delta={text(delta)}, xi={text(xi)}",
+        "form",
+        "entries",
+        "W",
+        "K",
+        "n",
+        "N",
+        "words",
+    )
+    found.add_row("printed k^3 T^13 d^4/eps^4 *", _short(float(printed)), *[""] * 5)
+    found.add_row("[M] T^7 d^3/eps^2 *", _short(float(compression)), *[""] * 5)
+    for name, p in sets.items():
+        numbers = (p.queries().entries, p.witnesses, p.epochs, p.words, p.draws, p.total_words)
+        found.add_row(f"explicit, {name}", *(_short(x) for x in numbers))
+    show(found)
+    show("* leading term alone: logarithms and constants are open.")
+
+
+def _short(x: float) -> str:
+    return f"{x:,.0f}" if x < 1e6 else f"{x:.2e}"
