@@ -52,9 +52,8 @@ def samples_for_logits(alphabet_size: int, gamma: Number, xi: Number, zeta: Numb
     are within xi <= 1 of L(h.) except with probability zeta.
 
     Proof.  Chernoff's multiplicative bound with relative error xi/4 <= 1/4 fails for a token with
-    probability at most 2 exp(-m gamma xi^2 / 48), for all k tokens with at most zeta.  Then each log
-    frequency is off by at most -log(1 - xi/4) <= xi/2 up to one sign, and centring at most doubles
-    the error.
+    probability at most 2 exp(-m gamma xi^2 / 48), for some of k tokens with at most zeta.  Then
+    each log frequency is off by at most -log(1 - xi/4) <= xi/3, and centring at most doubles that.
 
     Args:
         alphabet_size: k >= 2.

@@ -23,8 +23,8 @@ def label_error(total_variation: Number) -> Real:
     """Bound E_x |sigma(2 f(x)) - sigma(2 fhat(x))| over uniform x by 2 TV(M, Q).
 
     M draws x uniform, then a label with P(1 | x) = sigma(2 f(x)); fhat is read off Q.  Equal to
-    TV(M, Q) where Q's input bits are uniform, as with an exact oracle; TV(M, Q) alone does not bound
-    it otherwise.
+    TV(M, Q) where Q's input bits are uniform, as with an exact oracle; TV(M, Q) alone does not
+    bound it otherwise.
 
     Proof.  E_x of the label's total variation is the TV between M and the law with M's inputs and
     Q's labels, at most TV(M, Q) + TV(M_x, Q_x).

@@ -4,14 +4,15 @@ Theorem 5.11, sharpened.  With p = (epsilon - T xi / 2) / 2 and g = 4 p / ((T-1)
 bound gives TV <= p_bad + p + T xi / 2 <= epsilon once p_bad <= p.  W bounds the witnesses at a cut,
 so K epochs suffice; n words catch p_bad > p; eta, delta_s and N make infeasible epochs rare.
 
-The *plain* set asks that no epoch be infeasible.  The *tolerant* set lets half of them be: an epoch
-has feasible programs (or invalid spanners) with probability at least 1/2 given the past, so among
-K' epochs, with K' the least for which Pr(Bin(K', 1/2) <= (T-2) W) <= delta/4, enough are not wasted.
+The *plain* set asks that no epoch be infeasible.  The *tolerant* set lets half of them be: an
+epoch has feasible programs (or invalid spanners) with probability at least 1/2 given the past, so
+among K' epochs, K' the least with Pr(Bin(K', 1/2) <= (T-2) W) <= delta/4, enough are not wasted.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from flint import fmpq
 
@@ -113,7 +114,7 @@ def most_witnesses(k: int, d: int, alpha: fmpq, xi_rank: fmpq, g: fmpq) -> int |
         e = 4 * width * xi_rank
         if g <= e:
             return None
-        if sequence_refuted(w + 1, d, 4 * width * alpha, alpha, e, g):
+        if sequence_refuted(w + 1, d, (4 * width * alpha) ** 2, alpha * alpha, e, g):
             return w
     return None
 
@@ -177,8 +178,8 @@ def explicit_parameters(
     d (and alpha-bounded, if xi > 0).
 
     Proof.  Validation misses a bad table with probability at most delta/2 over K epochs.  Plain: an
-    epoch is infeasible with probability at most n (T-2) eta given valid spanners (Lemma 5.5), over K
-    epochs delta/4; a spanner is invalid with probability at most delta_s, over K (T-2) of them
+    epoch is infeasible with probability at most n (T-2) eta given valid spanners (Lemma 5.5), over
+    K epochs delta/4; a spanner is invalid with probability at most delta_s, over K (T-2) of them
     delta/4.  Every other epoch ends in a witness, at most W at each of T - 2 cuts, or accepts.
     Tolerant: see the head of this module.
 
@@ -217,7 +218,7 @@ def explicit_parameters(
         works = _largest_workable(horizon, k, d, size, wanted, max(coarse, true), same)
         raise CoarseOracleError(IDENTIFIER, max(coarse, true), works)
     variant = "tolerant" if tolerant else "plain"
-    common = {
+    common: dict[str, Any] = {
         "variant": variant,
         "horizon": horizon,
         "alphabet_size": k,
@@ -238,7 +239,7 @@ def explicit_parameters(
             words=0,
             eta=None,
             delta_s=None,
-            draws=0,  # type: ignore[arg-type]
+            draws=0,
             width=_width(k, 0),
         )
     epochs = tolerant_epochs(inner * w, risk) if tolerant else inner * w + 1
@@ -253,7 +254,7 @@ def explicit_parameters(
         epochs=epochs,
         words=words,
         eta=eta,
-        delta_s=delta_s,  # type: ignore[arg-type]
+        delta_s=delta_s,
         draws=draws,
         width=width,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from flint import arb, fmpq
 
@@ -14,109 +15,115 @@ LAMBDA_EXPONENTS = range(-400, 401)
 """lam ranges over 2^(j/4) for these j, so that "least W" is well defined."""
 
 
-def _check_potential(identifier: str, d: int, b: Real, r: Real, e: Real, g: Real) -> None:
+def _check_potential(identifier: str, d: int, b2: Real, r2: Real, e: Real, g: Real) -> None:
     require(d >= 1, identifier, "d >= 1", d)
-    require(b > 0, identifier, "B > 0", b)
-    require(r > 0, identifier, "R > 0", r)
+    require(b2 > 0, identifier, "B > 0", b2)
+    require(r2 > 0, identifier, "R > 0", r2)
     require(e >= 0, identifier, "e >= 0", e)
     require(g > e, identifier, "g > e", f"g = {g}, e = {e}")
 
 
-def _left(w: int, b: arb, e: arb, g: arb, lam: arb) -> arb:
-    """Return sum_{j=1..W} log(1 + (g-e)^2 / (lam B^2 + (j-1) e^2))."""
-    square, base, step = (g - e) ** 2, lam * b * b, e * e
-    product = arb(1)
+def _left(w: int, b2: Any, e: Any, g: Any, lam: Any, one: Any) -> Any:
+    """Return prod_{j=1..W} (1 + (g-e)^2 / (lam B^2 + (j-1) e^2)), rational or ball."""
+    square, base, step = (g - e) * (g - e), lam * b2, e * e
+    product = one
     for j in range(w):
         product *= 1 + square / (base + j * step)
-    return product.log()
+    return product
 
 
-def _right(w: int, d: int, r: arb, lam: arb) -> arb:
-    """Return d log(1 + W R^2 / (d lam))."""
-    return d * (1 + w * r * r / (d * lam)).log()
+def _right(w: int, d: int, r2: Any, lam: Any) -> Any:
+    """Return (1 + W R^2 / (d lam))^d, rational or ball."""
+    return (1 + w * r2 / (d * lam)) ** d
 
 
 @statement(
     "lemma-5.1",
     mark="sharpened",
     source="[P] Lemma 5.1, explicit",
-    summary="sum_j log(1 + (g-e)^2 / (lam B^2 + (j-1) e^2)) <= d log(1 + W R^2 / (d lam))",
+    summary="prod_j (1 + (g-e)^2 / (lam B^2 + (j-1) e^2)) <= (1 + W R^2 / (d lam))^d",
 )
 def elliptic_potential(
-    w: int, d: int, b: Number, r: Number, e: Number, g: Number, lam: Number
+    w: int, d: int, b2: Number, r2: Number, e: Number, g: Number, lam: Number
 ) -> tuple[Real, Real]:
     """Return both sides of the elliptic potential inequality for a sequence of length W.
 
     For vectors v_1..v_W, phi_1..phi_W in R^d with |v_j| <= B, |phi_j| <= R, and numbers D_j(i) with
     |D_j(i) - <v_j, phi_i>| <= e, D_j(i) = 0 for i < j and |D_j(j)| > g > e, the left side is at
-    most the right side, for every lam > 0.
+    most the right side, for every lam > 0.  (The logarithm of both sides is the usual form.)
 
     Proof.  V_j = lam I + sum_{i<=j} phi_i phi_i'.  From D_j(i) = 0 for i < j,
     v_j' V_{j-1} v_j <= lam B^2 + (j-1) e^2, and |<v_j, phi_j>| > g - e, so by Cauchy-Schwarz
-    phi_j' V_{j-1}^{-1} phi_j is at least the fraction on the left.  The matrix determinant lemma
-    sums log(1 + phi_j' V_{j-1}^{-1} phi_j) to log det(V_W / lam), and trace-determinant bounds that
-    by the right side.
+    phi_j' V_{j-1}^{-1} phi_j is at least the fraction on the left.  By the matrix determinant lemma
+    the product of 1 + phi_j' V_{j-1}^{-1} phi_j is det(V_W / lam), and trace-determinant bounds
+    that by the right side.
 
     Args:
         w: W >= 0, the length of the sequence.
         d: dimension.
-        b, r: the lengths B and R.
+        b2, r2: B^2 and R^2, squared lengths.
         e, g: error and threshold, g > e >= 0.
         lam: > 0.
 
     Returns:
-        (left, right).
+        (left, right); rationals for rational arguments.
 
     Raises:
         HypothesisError: an argument is out of range.
     """
-    bb, rr, ee, gg, ll = (Real.of(x) for x in (b, r, e, g, lam))
+    numbers = [Real.of(x) for x in (b2, r2, e, g, lam)]
+    bb, rr, ee, gg, ll = numbers
     _check_potential("lemma-5.1", d, bb, rr, ee, gg)
     require(ll > 0, "lemma-5.1", "lam > 0", ll)
     require(w >= 0, "lemma-5.1", "W >= 0", w)
-    if w == 0:
-        return Real.of(0), Real.of(0)
+    exact = [x.exact for x in numbers if x.exact is not None]
+    if len(exact) == len(numbers):
+        xb, xr, xe, xg, xl = exact
+        return Real(_left(w, xb, xe, xg, xl, fmpq(1))), Real(_right(w, d, xr, xl))
     return (
-        Real(lambda: _left(w, bb.ball(), ee.ball(), gg.ball(), ll.ball())),
+        Real(lambda: _left(w, bb.ball(), ee.ball(), gg.ball(), ll.ball(), arb(1))),
         Real(lambda: _right(w, d, rr.ball(), ll.ball())),
     )
 
 
-def sequence_refuted(w: int, d: int, b: Number, r: Number, e: Number, g: Number) -> bool:
+def sequence_refuted(w: int, d: int, b2: Number, r2: Number, e: Number, g: Number) -> bool:
     """True if Lemma 5.1 forbids a sequence of length W, for some lam = 2^(j/4), j = -400..400.
+
+    Args:
+        w, d, b2, r2, e, g: as for :func:`elliptic_potential`.
 
     Raises:
         HypothesisError: an argument is out of range.
         UndecidedError: some comparison stays open at the precision limit.
     """
-    bb, rr, ee, gg = (Real.of(x) for x in (b, r, e, g))
+    bb, rr, ee, gg = (Real.of(x) for x in (b2, r2, e, g))
     _check_potential("lemma-5.1", d, bb, rr, ee, gg)
-    if w == 0:
-        return False
+    if w == 0 or (w == 1 and (gg - ee) * (gg - ee) <= bb * rr):
+        return False  # W = 1: the left side is at most 1 + R^2 / lam, for every lam
 
     def attempt() -> bool | None:
         ball_b, ball_r, ball_e, ball_g = bb.ball(), rr.ball(), ee.ball(), gg.ball()
-        left: dict[int, arb] = {}
-        right: dict[int, arb] = {}
+        sides: dict[int, tuple[arb, arb]] = {}
 
-        def sides(j: int) -> tuple[arb, arb]:
-            if j not in left:
+        def at(j: int) -> tuple[arb, arb]:
+            if j not in sides:
                 lam = arb(2) ** (arb(j) / 4)
-                left[j] = _left(w, ball_b, ball_e, ball_g, lam)
-                right[j] = _right(w, d, ball_r, lam)
-            return left[j], right[j]
+                left = _left(w, ball_b, ball_e, ball_g, lam, arb(1))
+                sides[j] = left, _right(w, d, ball_r, lam)
+            return sides[j]
 
-        # Both sides fall in lam: on [low, high] the excess is at most left(low) - right(high).
+        # Both sides fall in lam: on [low, high] the left is at most left(low), the right at least
+        # right(high).
         open_ranges = [(LAMBDA_EXPONENTS[0], LAMBDA_EXPONENTS[-1])]
         settled = True
         while open_ranges:
             low, high = open_ranges.pop()
             for j in (low, high):
-                at_left, at_right = sides(j)
-                if at_left > at_right:
+                left, right = at(j)
+                if left > right:
                     return True
-                settled = settled and bool(at_left <= at_right)
-            if high - low > 1 and not sides(low)[0] <= sides(high)[1]:
+                settled = settled and bool(left <= right)
+            if high - low > 1 and not at(low)[0] <= at(high)[1]:
                 middle = (low + high) // 2
                 open_ranges += [(low, middle), (middle, high)]
         return False if settled else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from flint import fmpq
 
@@ -37,10 +38,7 @@ class QueryCount:
 
 
 def residual_triples(horizon: int) -> int:
-    """Return (T-1)(T-2)(T+3)/6: the triples (s, r, t) with 2 <= s <= r - [r > s] .., per word.
-
-    They are 2 <= s <= t <= T-1 and s <= r <= t+1.
-    """
+    """Return (T-1)(T-2)(T+3)/6: triples (s, r, t), 2 <= s <= t <= T-1, s <= r <= t+1, per word."""
     return (horizon - 1) * (horizon - 2) * (horizon + 3) // 6
 
 
@@ -124,7 +122,7 @@ def counting_limit(alphabet_size: int, cut_ranks: Sequence[int]) -> fmpq:
     """
     k = alphabet_size
     require(k >= 2 and len(cut_ranks) >= 1, "counting-limit", "k >= 2, T >= 1", (k, cut_ranks))
-    pairs = zip(cut_ranks, cut_ranks[1:], strict=False)
+    pairs = pairwise(cut_ranks)
     free = sum(k * a * b for a, b in pairs) + sum((k - 1) * r for r in cut_ranks)
     return fmpq(free - sum(r * r for r in cut_ranks[1:]), k - 1)
 

@@ -68,7 +68,8 @@ def spanner_failure_simple(n: int, r: int, eta: Number) -> Real:
     rate = Real.of(eta)
     _check_rates("lemma-5.2-simple", r, rate)
     require(n >= max(r, 1), "lemma-5.2-simple", "N >= max(r, 1)", n)
-    return balls.exp(-rate * (n - r)) * ((r + 1) * n**r)
+    count: int = (r + 1) * n**r
+    return balls.exp(-rate * (n - r)) * count
 
 
 def least_draws(r: int, eta: Number, delta: Number) -> int:

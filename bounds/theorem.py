@@ -69,9 +69,9 @@ def rank_error(
     the bound is N_all^2 T^2 k^2 eps_avg / delta.
 
     Proof.  By Lemma 5.12 an asked entry is given by a pair of drawn words, its two cut points and
-    its two tokens.  For fixed pair and cut points the sum of the errors over both uniform tokens has
-    mean at most k^2 eps_avg; Markov and a union bound over N_all^2 pairs and T^2 cut points do the
-    rest.
+    its two tokens.  For fixed pair and cut points the sum of the errors over both uniform tokens
+    has mean at most k^2 eps_avg; Markov and a union bound over N_all^2 pairs and T^2 cut points do
+    the rest.
 
     Args:
         samples: N_all >= 1.
@@ -105,7 +105,7 @@ def rank_error(
 def factor_length(rank: int, lam: Number) -> Real:
     """Return alpha^2 = d Lam: the squared length of factors of a rank-d matrix bounded by Lam.
 
-    Proof.  Rows of maximum volume give coefficients in [-1, 1], so L = C R with |C_h| <= sqrt(d) and
+    Proof.  Rows of maximum volume give coefficients in [-1, 1], so L = C R, |C_h| <= sqrt(d) and
     columns of R of length at most sqrt(d) Lam; scale the two to equal length.
 
     Args:

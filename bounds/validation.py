@@ -104,7 +104,7 @@ def bad_mass_after_passes(n: int, delta: Number) -> Real:
     risk = Real.of(delta)
     require(n >= 1, "lemma-5.7-sharp", "n >= 1", n)
     require(risk > 0 and risk < 1, "lemma-5.7-sharp", "0 < delta < 1", delta)
-    return 1 - balls.exp(balls.log(risk) / n)
+    return 1 - balls.root(risk, n)
 
 
 def words_to_pass(p: Number, delta: Number) -> int:

@@ -90,6 +90,8 @@ class Claim:
         twins: false forms that must be refuted, at least one.
         statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
         examples: how many instances to try at profile ci.
+        expected: "verified", or "refuted" for a printed claim that is known to be false.
+        grade: "searched", or "exact law" if each check enumerates all random choices.
     """
 
     identifier: str
@@ -101,9 +103,11 @@ class Claim:
     twins: tuple[Twin, ...]
     statements: tuple[str, ...] = ()
     examples: int = 200
+    expected: str = "verified"
+    grade: str = "searched"
 
     def __post_init__(self) -> None:
-        if not self.twins:
+        if not self.twins and self.expected == "verified":
             raise InputError(f"twins of {self.identifier}", self.twins, "at least one")
 
 
@@ -199,7 +203,7 @@ class Verdict:
     Attributes:
         claim: the claim.
         verdict: "verified", "refuted", "undecided" or "twin survived".
-        grade: how the instances were found; "searched" for Hypothesis.
+        grade: the claim's.
         tried: instances measured.
         worst: largest measured / bound.
         worst_instance: where it was reached.
@@ -222,8 +226,8 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """True if the claim held everywhere and every twin was refuted."""
-        return self.verdict == "verified"
+        """True if the verdict is the expected one; "verified" means that every twin was refuted."""
+        return self.verdict == self.claim.expected
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON value."""
@@ -238,6 +242,7 @@ class Verdict:
             "worst_ratio": self.worst if self.worst < float("inf") else None,
             "worst_instance": self.worst_instance,
             "verdict": self.verdict,
+            "expected": self.claim.expected,
             "counterexample": self.counterexample,
             "twins": [
                 {
@@ -286,7 +291,7 @@ def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdic
     return Verdict(
         claim=claim,
         verdict=verdict,
-        grade="searched",
+        grade=claim.grade,
         tried=main.tried,
         worst=main.worst,
         worst_instance=shown(main.worst_instance),

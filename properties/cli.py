@@ -46,7 +46,7 @@ from properties.theorem import run_theorem
 def verify(names: tuple[str, ...], profile: str, seed: str, as_json: bool) -> None:
     """Try to break every claim (or those named), and make sure that false twins do break.
 
-    Exit 0 if every claim is verified and every twin refuted, else 1.
+    Exit 0 if every claim comes out as expected and every twin is refuted, else 1.
     """
     if profile not in PROFILES:
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
@@ -66,7 +66,7 @@ def verify(names: tuple[str, ...], profile: str, seed: str, as_json: bool) -> No
         passed = sum(v.passed for v in verdicts)
         twins = sum(len(v.twins) for v in verdicts)
         show(
-            f"{passed} of {len(verdicts)} claims verified; "
+            f"{passed} of {len(verdicts)} claims came out as expected; "
             f"{sum(t.refuted for v in verdicts for t in v.twins)} of {twins} twins refuted; "
             f"{sum(v.tried for v in verdicts):,} instances, seed {start}, "
             f"{sum(v.seconds for v in verdicts):.0f} s"
@@ -89,7 +89,7 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
             str(v.tried),
             ratio(v.worst),
             f"{refuted}/{len(v.twins)}",
-            f"[{colour}]{v.verdict}[/]",
+            f"[{colour}]{v.verdict}[/]" + (" as expected" if v.passed and v.verdict == "refuted" else ""),
         )
     return found
 

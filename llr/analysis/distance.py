@@ -15,8 +15,9 @@ from flint import arb, fmpq
 
 from llr.errors import InputError, TooLargeError
 from llr.models.base import LanguageModel, State
-from llr.numbers.arithmetic import EXACT, Row
 from llr.numbers.balls import Enclosure, Real
+from llr.numbers.rational import RationalRow
+from llr.numbers.units import Link
 
 MAX_NODES = 1 << 20
 DEFAULT_WIDTH = Fraction(1, 10**30)
@@ -158,14 +159,13 @@ class _Door:
     zero: Weight
     one: Weight
 
-    def probabilities(self, row: Row, model: LanguageModel) -> list[Weight]:
-        """Return softmax of a row of the model."""
-        logits = row if model.arithmetic is EXACT else tuple(arb(x).fmpq() for x in row)
-        weights: list[Weight] | None = model.unit.weights(logits)
+    def probabilities(self, law: RationalRow, link: Link) -> list[Weight]:
+        """Return the probabilities of the next token."""
+        weights: list[Weight] | None = link.weights(law)
         if weights is None:
             if self.exact:
                 raise _NotRationalError
-            weights = model.unit.ball_weights(logits)
+            weights = link.ball_weights(law)
         total = sum(weights[1:], weights[0])
         return [w / total for w in weights]
 
@@ -204,9 +204,9 @@ class _Walk:
         self._first, self._second = first, second
         self._max_nodes = max_nodes
         self._by_ratio = by_ratio
-        self._same_unit = first.unit == second.unit and first.arithmetic is second.arithmetic
+        self._links = (first.link, second.link)
         self._factors: dict[Hashable, int] = {}
-        self._pairs: dict[tuple[State, State], tuple[Row, Row, bool]] = {}
+        self._pairs: dict[tuple[State, State], tuple[RationalRow, RationalRow, bool]] = {}
         self._steps: dict[tuple[State, State, int], tuple[State, State]] = {}
         self.nodes = 0
 
@@ -242,10 +242,10 @@ class _Walk:
         found = arb(0)
         for length in range(self._first.horizon):
             for (s1, s2, _), group in layer.items():
-                row1, row2, agree = self._rows(s1, s2)
+                law1, law2, agree = self._laws(s1, s2)
                 if not agree:
-                    p = door.probabilities(row1, self._first)
-                    q = door.probabilities(row2, self._second)
+                    p = door.probabilities(law1, self._links[0])
+                    q = door.probabilities(law2, self._links[1])
                     terms = (x * (arb(x) / arb(y)).log() for x, y in zip(p, q, strict=True))
                     found += group.p * sum(terms, arb(0))
             if length < self._first.horizon - 1:
@@ -253,12 +253,12 @@ class _Walk:
         return found
 
     def differences(self) -> Iterator[tuple[State, State, bool]]:
-        """Yield every pair of states that some prefix reaches, and whether the rows differ."""
+        """Yield every pair of states that some prefix reaches, and whether the laws differ."""
         layer: dict[tuple[State, State], None] = {(self._first.start(), self._second.start()): None}
         for length in range(self._first.horizon):
             following: dict[tuple[State, State], None] = {}
             for s1, s2 in layer:
-                yield s1, s2, not self._rows(s1, s2)[2]
+                yield s1, s2, not self._laws(s1, s2)[2]
                 if length < self._first.horizon - 1:
                     for token in range(self._first.alphabet_size):
                         following[self._step(s1, s2, token)] = None
@@ -271,14 +271,14 @@ class _Walk:
     def _next(self, layer: dict[Key, _Group], door: _Door, last: bool) -> dict[Key, _Group]:
         following: dict[Key, _Group] = {}
         for (s1, s2, ratio), group in layer.items():
-            row1, row2, agree = self._rows(s1, s2)
-            p = door.probabilities(row1, self._first)
-            q = p if agree else door.probabilities(row2, self._second)
+            law1, law2, agree = self._laws(s1, s2)
+            p = door.probabilities(law1, self._links[0])
+            q = p if agree else door.probabilities(law2, self._links[1])
             for token in range(self._first.alphabet_size):
                 after = (None, None) if last else self._step(s1, s2, token)
                 new_ratio = ratio
                 if self._by_ratio and not agree:
-                    new_ratio = self._ratio(ratio, row1, row2, token, p[token], q[token], door)
+                    new_ratio = self._ratio(ratio, (law1, law2, token), p[token], q[token], door)
                 key = (*after, new_ratio)
                 known = following.get(key)
                 if known is None:
@@ -290,21 +290,22 @@ class _Walk:
         return following
 
     def _ratio(
-        self, ratio: Any, row1: Row, row2: Row, token: int, p: Weight, q: Weight, door: _Door
+        self, ratio: Any, name: Hashable, p: Weight, q: Weight, door: _Door
     ) -> Hashable:
         """Return a name for P/Q after one more token: the rational, or the multiset of factors."""
         if door.exact:
             return ratio * p / q  # type: ignore[no-any-return]
-        factor = self._factors.setdefault((row1, row2, token), len(self._factors))
+        factor = self._factors.setdefault(name, len(self._factors))
         return tuple(sorted((*ratio, factor)))
 
-    def _rows(self, s1: State, s2: State) -> tuple[Row, Row, bool]:
-        """Return both rows and whether they are certain to be the same probabilities."""
+    def _laws(self, s1: State, s2: State) -> tuple[RationalRow, RationalRow, bool]:
+        """Return both laws and whether they are certain to be the same probabilities."""
         found = self._pairs.get((s1, s2))
         if found is None:
-            row1, row2 = self._first.read(s1), self._second.read(s2)
-            agree = (self._same_unit and row1 == row2) or not (any(row1) or any(row2))
-            found = self._pairs[s1, s2] = (row1, row2, agree)
+            law1, law2 = self._first.law(s1), self._second.law(s2)
+            same_link = self._links[0] == self._links[1]
+            agree = (same_link and law1 == law2) or not (any(law1) or any(law2))
+            found = self._pairs[s1, s2] = (law1, law2, agree)
         return found
 
     def _step(self, s1: State, s2: State, token: int) -> tuple[State, State]:

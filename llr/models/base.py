@@ -2,7 +2,9 @@
 
 A model is read as an automaton: a hashable *state* for the empty prefix, a step per token, and the
 mean-centred logits of the next token at a state.  Prefixes with equal states have equal futures,
-which is what lets distances and samples merge them.
+which is what lets distances and samples merge them.  Whatever needs probabilities takes them from
+the *law* of a state, a row of rationals that the model's *link* turns into weights: the logits, or
+in a model whose logits are irrational (sec. 1, hidden Markov) the probabilities themselves.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ from itertools import product
 from typing import Any, TypeAlias
 
 from llr.errors import InputError
+from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Row
-from llr.numbers.rational import fraction
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.balls import Real
+from llr.numbers.rational import RationalRow, fraction
+from llr.numbers.units import NAT, Link, LogitUnit
 
 Word: TypeAlias = tuple[int, ...]
 State: TypeAlias = Any  # hashable; opaque outside the model
@@ -29,7 +33,7 @@ class LanguageModel(abc.ABC):
         alphabet_size: k >= 2; tokens are 0..k-1.
         horizon: T >= 1, the length of every word.
         unit: what a logit of 1 means.
-        arithmetic: exact (rational logits) or float64.
+        arithmetic: of the logits: exact (rational) or float64.
     """
 
     alphabet_size: int
@@ -48,6 +52,30 @@ class LanguageModel(abc.ABC):
     @abc.abstractmethod
     def read(self, state: State) -> Row:
         """Return the k mean-centred logits of the next token, in units."""
+
+    @property
+    def link(self) -> Link:
+        """What turns the law of a state into probabilities."""
+        return self.unit
+
+    def law(self, state: State) -> RationalRow:
+        """Return the k exact rationals that fix the next token's probabilities, through the link.
+
+        They are the logits, where a float is the dyadic rational that it stands for.
+        """
+        row = self.read(state)
+        return row if self.arithmetic is EXACT else floats.to_rational(row)
+
+    def probabilities(self, prefix: Sequence[int]) -> list[Real]:
+        """Return the next token's probabilities; rational wherever the link knows them to be.
+
+        Args:
+            prefix: 0 to T - 1 tokens.
+
+        Raises:
+            InputError: a token is out of range or the prefix is too long.
+        """
+        return self.link.probabilities(self.law(self.state_of(self.check_prefix(prefix))))
 
     def state_of(self, prefix: Word) -> State:
         """Return the state that ``prefix`` leads to."""
@@ -81,6 +109,43 @@ def check_size(value: object, least: int, argument: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise InputError(argument, value, f"an integer of at least {least}")
     return value
+
+
+class Count:
+    """Shows a long list in an error by its length."""
+
+    def __init__(self, items: Sequence[object]) -> None:
+        self.items = items
+
+    def __repr__(self) -> str:
+        return f"a list of {len(self.items)}"
+
+
+def check_list(
+    value: object, argument: str, expected: str, length: int | None = None, least: int = 0
+) -> Sequence[object]:
+    """Return ``value`` if it is a list of the given or least length, else raise InputError."""
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise InputError(argument, value, expected)
+    if (length is not None and len(value) != length) or len(value) < least:
+        raise InputError(argument, Count(value), expected)
+    return value
+
+
+def check_grid(
+    m: object, rows: int, columns: int, argument: str, arithmetic: Arithmetic
+) -> list[Row]:
+    """Return the scalars of a ``rows x columns`` matrix, row by row, or raise InputError."""
+    found = check_list(m, argument, f"a {rows} x {columns} matrix", rows)
+    return [
+        tuple(
+            arithmetic.scalar(x, f"{argument}[{i}][{j}]")
+            for j, x in enumerate(
+                check_list(row, f"{argument}[{i}]", f"a row of {columns} scalars", columns)
+            )
+        )
+        for i, row in enumerate(found)
+    ]
 
 
 def check_word(word: Sequence[int], k: int, longest: int, argument: str) -> Word:

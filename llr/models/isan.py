@@ -8,7 +8,15 @@ from functools import cached_property
 from flint import fmpq_mat
 
 from llr.errors import InputError
-from llr.models.base import LanguageModel, State, Word, check_size
+from llr.models.base import (
+    Count,
+    LanguageModel,
+    State,
+    Word,
+    check_grid,
+    check_list,
+    check_size,
+)
 from llr.numbers import rational
 from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
 from llr.numbers.units import NAT, LogitUnit
@@ -50,27 +58,27 @@ class Isan(LanguageModel):
         self.horizon = check_size(horizon, 1, "horizon")
         self.unit = unit
         self.arithmetic = arithmetic
-        _check_list(initial_state, "initial_state", "a list of at least one scalar", least=1)
+        check_list(initial_state, "initial_state", "a list of at least one scalar", least=1)
         self.initial_state: Row = arithmetic.row(
             [arithmetic.scalar(x, f"initial_state[{i}]") for i, x in enumerate(initial_state)]
         )
         self.dimension = d = len(self.initial_state)
-        _check_list(readouts, "readouts", f"a list of {horizon} matrices", horizon)
-        _check_list(transitions, "transitions", f"a list of {horizon - 1} or {horizon} steps")
+        check_list(readouts, "readouts", f"a list of {horizon} matrices", horizon)
+        check_list(transitions, "transitions", f"a list of {horizon - 1} or {horizon} steps")
         if len(transitions) not in (horizon - 1, horizon):
             raise InputError(
-                "transitions", _Count(transitions), f"a list of {horizon - 1} or {horizon} steps"
+                "transitions", Count(transitions), f"a list of {horizon - 1} or {horizon} steps"
             )
         self.transitions: tuple[tuple[Matrix, ...], ...] = tuple(
             tuple(
-                arithmetic.matrix(_grid(m, d, d, f"transitions[{t}][{y}]", arithmetic), d)
+                arithmetic.matrix(check_grid(m, d, d, f"transitions[{t}][{y}]", arithmetic), d)
                 for y, m in enumerate(
-                    _check_list(step, f"transitions[{t}]", f"a list of {k} matrices", k)
+                    check_list(step, f"transitions[{t}]", f"a list of {k} matrices", k)
                 )
             )
             for t, step in enumerate(transitions)
         )
-        rows = [_grid(m, k, d, f"readouts[{t}]", arithmetic) for t, m in enumerate(readouts)]
+        rows = [check_grid(m, k, d, f"readouts[{t}]", arithmetic) for t, m in enumerate(readouts)]
         self.readouts: tuple[Matrix, ...] = tuple(
             arithmetic.matrix(_column_centred(grid, arithmetic), d) for grid in rows
         )
@@ -143,6 +151,45 @@ class Isan(LanguageModel):
             for o, r in zip(self.observable_spaces, self.reachable_spaces, strict=True)
         )
 
+    def mixed_rank(self) -> int:
+        """Return the exact mixed rank (Def 1.4) in polynomial time.
+
+        It is the largest rank, over L = 0..T-1, of the matrix of all |h| <= L, |f| <= T-L.
+
+        Complexity: T(T-1)/2 eliminations of up to (k r + k) x (L+1) d matrices, r the rank found.
+        """
+        return max(self._mixed_rank_at(longest) for longest in range(self.horizon))
+
+    def _mixed_rank_at(self, longest: int) -> int:
+        """Return the rank of all histories of 0..L tokens against all futures of 1..T-L.
+
+        A history of t tokens is its state in block t of L + 1 blocks; a future is one functional
+        per block.  The functionals of futures of up to m tokens, read from any L + 1 consecutive
+        times, follow from those of m - 1 tokens read one step later.
+        """
+        d, blocks = self.dimension, longest + 1
+        space = fmpq_mat(0, blocks * d)
+        for first in range(self.horizon - blocks, -1, -1):
+            times = range(first, first + blocks)
+            rows = _beside([self.readouts[t] for t in times])
+            if space.nrows():
+                parts = _apart(space, d)
+                for token in range(self.alphabet_size):
+                    rows.extend(
+                        _beside(
+                            [
+                                part * self.transitions[t][token]
+                                for part, t in zip(parts, times, strict=True)
+                            ]
+                        )
+                    )
+            space = rational.row_space(rational.matrix(rows, blocks * d))
+        images = [
+            part * reachable.transpose()
+            for part, reachable in zip(_apart(space, d), self.reachable_spaces, strict=False)
+        ]
+        return rational.rank(rational.matrix(_beside(images), sum(m.ncols() for m in images)))
+
     def one_token_ranks(self) -> tuple[int, ...]:
         """Return, per cut s = 1..T, the rank of the k columns of one-token futures."""
         return tuple(
@@ -190,40 +237,22 @@ class Isan(LanguageModel):
             raise InputError("arithmetic", self.arithmetic.name, "exact: float64 has no exact rank")
 
 
-class _Count:
-    """Shows a long list in an error by its length."""
-
-    def __init__(self, items: Sequence[object]) -> None:
-        self.items = items
-
-    def __repr__(self) -> str:
-        return f"a list of {len(self.items)}"
-
-
-def _check_list(
-    value: Sequence[object], argument: str, expected: str, length: int | None = None, least: int = 0
-) -> Sequence[object]:
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise InputError(argument, value, expected)
-    if (length is not None and len(value) != length) or len(value) < least:
-        raise InputError(argument, _Count(value), expected)
-    return value
-
-
-def _grid(m: object, rows: int, columns: int, argument: str, arithmetic: Arithmetic) -> list[Row]:
-    shape = f"a {rows} x {columns} matrix"
-    found = _check_list(m, argument, shape, rows)  # type: ignore[arg-type]
-    return [
-        tuple(
-            arithmetic.scalar(x, f"{argument}[{i}][{j}]")
-            for j, x in enumerate(
-                _check_list(row, f"{argument}[{i}]", f"a row of {columns} scalars", columns)  # type: ignore[arg-type]
-            )
-        )
-        for i, row in enumerate(found)
-    ]
-
-
 def _column_centred(grid: list[Row], arithmetic: Arithmetic) -> list[Row]:
     columns = [arithmetic.centred(column) for column in zip(*grid, strict=True)]
     return list(zip(*columns, strict=True))
+
+
+def _beside(matrices: Sequence[Matrix]) -> list[Row]:
+    """Return the rows of matrices of one height, set side by side."""
+    return [
+        tuple(x for row in rows for x in row)
+        for rows in zip(*map(rational.row_tuples, matrices), strict=True)
+    ]
+
+
+def _apart(m: Matrix, width: int) -> list[Matrix]:
+    """Return the blocks of ``width`` columns of a matrix."""
+    return [
+        rational.take_columns(m, range(start, start + width))
+        for start in range(0, m.ncols(), width)
+    ]

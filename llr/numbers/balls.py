@@ -67,6 +67,12 @@ def _ends(ball: arb, bits: int) -> tuple[fmpq, fmpq]:
         return ball.lower().fmpq(), ball.upper().fmpq()
 
 
+def _unique(ball: arb) -> int | None:
+    """Return the only integer in a ball, or None."""
+    found = ball.unique_fmpz()
+    return None if found is None else int(found)
+
+
 def _precisions() -> Iterator[int]:
     bits = START_BITS
     while bits <= LIMIT_BITS:
@@ -199,11 +205,7 @@ class Real:
     ) -> int:
         if self.exact is not None:
             return int(rounding(self.exact))
-        for bits in _precisions():
-            found = ball_rounding(self.ball(bits)).unique_fmpz()
-            if found is not None:
-                return int(found)
-        raise UndecidedError(f"integer part not decided at {LIMIT_BITS} bits")
+        return at_precision(lambda: _unique(ball_rounding(self.ball())))
 
     def floor(self) -> int:
         """Return the largest integer that is at most this number."""
@@ -242,8 +244,14 @@ class Real:
         raise UndecidedError(f"no enclosure of that width at {LIMIT_BITS} bits")
 
     def __float__(self) -> float:
-        """Return a nearby float, for guidance and display only."""
-        return float(fraction(self.exact)) if self.exact is not None else float(self.ball(64).mid())
+        """Return a nearby float, for guidance and display only; 0.0 for what may well be 0."""
+        if self.exact is not None:
+            return float(fraction(self.exact))
+        for bits in (START_BITS, 4 * START_BITS, 16 * START_BITS):
+            ball = self.ball(bits)
+            if not ball.contains(0):
+                return float(ball.mid())
+        return 0.0
 
     def __repr__(self) -> str:
         return f"Real({text(self.exact) if self.exact is not None else self.ball(64)})"
@@ -273,6 +281,31 @@ def tanh(x: Number) -> Real:
     """Return the hyperbolic tangent of ``x``; exact at 0."""
     real = Real.of(x)
     return Real(ZERO) if real.exact == 0 else Real(lambda: real.ball().tanh())
+
+
+def root(x: Number, degree: int) -> Real:
+    """Return the root of ``x`` >= 0 of a degree >= 1; exact at powers of rationals.
+
+    Raises:
+        InputError: ``x`` is negative.
+    """
+    real = Real.of(x)
+    if real.exact is not None:
+        if real.exact < 0:
+            raise InputError("x", real, "a number of at least 0")
+        top, bottom = real.exact.p.root(degree), real.exact.q.root(degree)
+        if top**degree == real.exact.p and bottom**degree == real.exact.q:
+            return Real(fmpq(top, bottom))
+    return Real(lambda: real.ball().root(degree))
+
+
+def sqrt(x: Number) -> Real:
+    """Return the square root of ``x`` >= 0; exact at squares of rationals.
+
+    Raises:
+        InputError: ``x`` is negative.
+    """
+    return root(x, 2)
 
 
 def total(terms: Iterable[Number]) -> Real:

@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
+from flint import fmpq
 from numpy.typing import NDArray
 
 from llr.errors import InputError
-from llr.numbers.rational import RationalRow, fraction
+from llr.numbers.rational import RationalRow, Vector, fraction
 from llr.numbers.units import LogitUnit
 
 Array: TypeAlias = NDArray[Any]
@@ -60,6 +61,11 @@ def from_rational(row: RationalRow, unit: LogitUnit) -> tuple[float, ...]:
     if unit.base is None:
         return tuple(float(fraction(x)) for x in row)
     return tuple(float(unit.in_nats(x)) for x in row)
+
+
+def to_rational(row: Sequence[float]) -> RationalRow:
+    """Return the dyadic rationals that the floats of a row stand for."""
+    return Vector(fmpq(*x.as_integer_ratio()) for x in row)
 
 
 def independent_rows(m: Array) -> tuple[int, ...]:

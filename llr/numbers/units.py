@@ -1,19 +1,43 @@
-"""The unit in which a model's logits are rational: the nat, or ln q for a rational q > 1."""
+"""From rational rows to next-token probabilities.
+
+A row holds logits that are rational in some unit, the nat or ln q for a rational q > 1, or it holds
+the probabilities themselves.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 from flint import arb, fmpq
 
 from llr.errors import InputError
 from llr.numbers import balls
 from llr.numbers.balls import Real
-from llr.numbers.rational import ONE, parse, text
+from llr.numbers.rational import ONE, ZERO, centred, parse, text
 
 _PATTERN = re.compile(r"ln ([0-9]+(?:/[0-9]+)?)")
+
+
+class Link(Protocol):
+    """How a row of k rationals fixes the probabilities of the next token.
+
+    Equal links and equal rows give equal probabilities.
+    """
+
+    def weights(self, row: Sequence[fmpq], /) -> list[fmpq] | None:
+        """Return exact probabilities up to a common factor, or None where they are not rational."""
+
+    def ball_weights(self, row: Sequence[fmpq], /) -> list[arb]:
+        """Return balls around probabilities up to a common factor, at the current precision."""
+
+    def probabilities(self, row: Sequence[fmpq], /) -> list[Real]:
+        """Return the probabilities; rationals stay rational."""
+
+    def logits(self, row: Sequence[fmpq], /) -> list[Real]:
+        """Return the mean-centred logits in nats."""
 
 
 @dataclass(frozen=True)
@@ -90,5 +114,35 @@ class LogitUnit:
 
         return [Real(lambda a=a: probability(a)) for a in range(len(logits))]  # type: ignore[misc]
 
+    def logits(self, row: Sequence[fmpq]) -> list[Real]:
+        """Return the mean-centred logits in nats; rational where the unit is the nat."""
+        return [self.in_nats(x) for x in centred(row)]
+
+
+@dataclass(frozen=True)
+class Odds:
+    """The link of rows that hold positive probabilities, up to a common factor."""
+
+    def weights(self, row: Sequence[fmpq]) -> list[fmpq]:
+        """Return the row."""
+        return list(row)
+
+    def ball_weights(self, row: Sequence[fmpq]) -> list[arb]:
+        """Return balls around the row."""
+        return [arb(x) for x in row]
+
+    def probabilities(self, row: Sequence[fmpq]) -> list[Real]:
+        """Return the row, scaled to sum 1."""
+        total = sum(row, ZERO)
+        return [Real(x / total) for x in row]
+
+    def logits(self, row: Sequence[fmpq]) -> list[Real]:
+        """Return the mean-centred logarithms, ln(x_a^k / prod_b x_b) / k; exact where 0."""
+        k, product = len(row), ONE
+        for x in row:
+            product = product * x
+        return [balls.log(x**k / product) / k for x in row]
+
 
 NAT = LogitUnit()
+ODDS = Odds()

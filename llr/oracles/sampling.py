@@ -15,9 +15,10 @@ import numpy as np
 from flint import arb, fmpq
 
 from llr.models.base import LanguageModel, State, Word
-from llr.numbers import balls
+from llr.numbers import balls, floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Row
-from llr.numbers.units import LogitUnit
+from llr.numbers.rational import RationalRow
+from llr.numbers.units import Link, LogitUnit
 from llr.oracles.ledger import Ledger
 
 Words: TypeAlias = Mapping[Word, int]
@@ -55,7 +56,7 @@ class ModelWords:
 
     def __init__(self, model: LanguageModel) -> None:
         self._model = model
-        self._thresholds = Thresholds(model.unit, model.arithmetic)
+        self._thresholds = Thresholds(model.link, EXACT)
         self._root = _Node(model.start())
         self._remembered = 1
 
@@ -72,7 +73,7 @@ class ModelWords:
                 if node is None:
                     node = nodes[prefix] = self._child(nodes[prefix[:-1]], prefix[-1])
                 if node.thresholds is None:
-                    node.thresholds = self._thresholds(self._model.read(node.state))
+                    node.thresholds = self._thresholds(self._model.law(node.state))
                 found.append(node.thresholds)
             return found
 
@@ -130,12 +131,17 @@ def draw_tree(
 
 
 class Thresholds:
-    """Cumulative probabilities of a row of logits, correctly rounded to multiples of 2^-64."""
+    """Cumulative probabilities of a row, correctly rounded to multiples of 2^-64.
+
+    Args:
+        link: what turns a row into probabilities; a logit unit for rows of logits.
+        arithmetic: of the rows.
+    """
 
     MAX_REMEMBERED = 1 << 16
 
-    def __init__(self, unit: LogitUnit, arithmetic: Arithmetic) -> None:
-        self._unit = unit
+    def __init__(self, link: Link, arithmetic: Arithmetic) -> None:
+        self._link = link
         self._arithmetic = arithmetic
         self._known: dict[Row, Sequence[int]] = {}
 
@@ -149,10 +155,8 @@ class Thresholds:
         return found
 
     def _compute(self, row: Row) -> Sequence[int]:
-        logits: Row = row
-        if self._arithmetic is not EXACT:
-            logits = tuple(arb(x).fmpq() for x in row)  # a float is a dyadic rational
-        exact = self._unit.weights(logits)
+        law: RationalRow = row if self._arithmetic is EXACT else floats.to_rational(row)
+        exact = self._link.weights(law)
         if exact is not None:
             total = sum(exact, fmpq(0))
             partial, found = fmpq(0), []
@@ -160,7 +164,7 @@ class Thresholds:
                 partial += w
                 found.append(_clip(int((partial / total * (1 << _BITS) + fmpq(1, 2)).floor())))
             return found
-        return balls.at_precision(lambda: _rounded(self._unit.ball_weights(logits)))
+        return balls.at_precision(lambda: _rounded(self._link.ball_weights(law)))
 
 
 def _rounded(weights: Sequence[arb]) -> Sequence[int] | None:

@@ -12,7 +12,7 @@ from llr.models.base import Word
 from llr.numbers.arithmetic import EXACT, Row
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
-from properties.claims.spanners import worst
+from properties.measure import worst
 from properties.scenarios import Run, Scenario, inner_prefixes, run, scenarios
 from properties.strategies import targets
 

@@ -18,6 +18,7 @@ from llr.numbers.rational import RationalRow, rational
 from llr.numbers.units import LogitUnit
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
+from properties.measure import worst
 from properties.scenarios import Run, Scenario, inner_prefixes, probability_of, run, scenarios
 from properties.strategies import copies, isans, low_rank_matrices, noisy_parities, row_families
 
@@ -239,14 +240,6 @@ def _lemma_5_5(scenario: Scenario, bound: object) -> Measurement:
 def _exact(value: Real) -> fmpq:
     assert value.exact is not None
     return value.exact
-
-
-def worst(found: list[Measurement]) -> Measurement:
-    """Return a measurement that fails if any does, else the one nearest to failing."""
-    for measurement in found:
-        if not measurement.holds():
-            return measurement
-    return max(found, key=Measurement.ratio)
 
 
 CLAIMS = (

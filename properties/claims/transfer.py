@@ -10,7 +10,7 @@ from bounds.transfer import transfer_product, transfer_sum
 from llr.analysis.distance import total_variation
 from llr.numbers.balls import Number, Real
 from properties.claim import Claim, Measurement, Twin
-from properties.claims.spanners import worst
+from properties.measure import worst
 from properties.scenarios import Scenario, bad_prefixes, mass_of, run, scenarios
 
 Bound = Callable[[int, Number, Number, Number], Real]

@@ -1,0 +1,363 @@
+"""Claims about counts: Lemma 5.10, the counting limit, the needle, the scalar lower bound."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+from flint import fmpq
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from bounds.access import samples_for_binary_logit
+from bounds.parameters import explicit_parameters
+from bounds.queries import (
+    counting_limit,
+    needle_distance,
+    query_count,
+    root_samples_needed,
+)
+from bounds.theorem import queries_by_compression, queries_printed
+from llr.analysis.distance import total_variation
+from llr.models.base import TabulatedModel, UniformModel, Word, words
+from llr.models.logits import cut_ranks_by_enumeration
+from llr.numbers import balls
+from llr.numbers.balls import Real
+from llr.numbers.rational import matrix, rank
+from properties.claim import Claim, Measurement, Twin
+from properties.scenarios import Scenario, run, scenarios
+from properties.strategies import words_of
+
+
+def distinct_prefixes(scenario: Scenario) -> Measurement:
+    """Measure the distinct prefixes of a run against the entries that Lemma 5.10 allows."""
+    return _counted(scenario, narrow=False)
+
+
+def distinct_prefixes_narrow(scenario: Scenario) -> Measurement:
+    """Tightened: the width of one column."""
+    return _counted(scenario, narrow=True)
+
+
+def _counted(scenario: Scenario, *, narrow: bool) -> Measurement:
+    done = run(scenario)
+    model = scenario.target
+    width = max(len(c.columns) for e in done.epochs for c in e.table.cuts)
+    allowed = query_count(
+        model.horizon,
+        model.alphabet_size,
+        len(done.epochs),
+        scenario.samples,
+        scenario.validation,
+        1 if narrow else width,
+    )
+    return Measurement.of(done.ledger.counts.distinct_prefixes, allowed.entries)
+
+
+def words_drawn(scenario: Scenario) -> Measurement:
+    """Measure the words drawn against the lemma's count; both are exact."""
+    done = run(scenario)
+    allowed = query_count(
+        scenario.target.horizon, 2, len(done.epochs), scenario.samples, scenario.validation, 1
+    )
+    return Measurement.of(abs(done.ledger.counts.words - allowed.words))
+
+
+def words_drawn_at_all_cuts(scenario: Scenario) -> Measurement:
+    """Sabotage: count spanner words at cut T, too."""
+    done = run(scenario)
+    allowed = query_count(
+        scenario.target.horizon, 2, len(done.epochs), scenario.samples, scenario.validation, 1
+    )
+    extra = len(done.epochs) * scenario.samples if scenario.target.horizon > 2 else 0
+    return Measurement.of(abs(done.ledger.counts.words - allowed.words - extra))
+
+
+# -- the counting limit -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Layered:
+    """A time-varying ISAN whose state at cut s has its own dimension r_s; r_1 = 1.
+
+    Attributes:
+        alphabet_size: k.
+        ranks: r_1..r_T.
+        entries: transitions (k matrices r_{t+1} x r_t per step), then readouts less the last row.
+    """
+
+    alphabet_size: int
+    ranks: tuple[int, ...]
+    entries: tuple[fmpq, ...]
+
+
+@st.composite
+def layered(draw: DrawFn) -> Layered:
+    """Return layered ISANs with T <= 4, k <= 3 and dimensions that cuts can have."""
+    k = draw(st.integers(2, 3))
+    horizon = draw(st.integers(1, 4 if k == 2 else 3))
+    ranks = [1]
+    for s in range(2, horizon + 1):
+        most = min(k ** min(s - 1, 3), k ** (horizon - s + 1) - 1, 3, k * ranks[-1])
+        ranks.append(draw(st.integers(1, most)))
+    size = sum(k * a * b for a, b in pairwise(ranks))
+    size += sum((k - 1) * r for r in ranks)
+    entry = st.integers(-7, 7).map(fmpq)
+    return Layered(k, tuple(ranks), tuple(draw(st.lists(entry, min_size=size, max_size=size))))
+
+
+def _logits(m: Layered, entries: tuple[fmpq, ...]) -> list[fmpq]:
+    """Return the logits of tokens 0..k-2 (k-1 numbers fix a centred row) at every prefix."""
+    k, ranks = m.alphabet_size, m.ranks
+    place = 0
+    steps = []
+    for a, b in pairwise(ranks):
+        step = []
+        for _ in range(k):
+            step.append([entries[place + i * a : place + (i + 1) * a] for i in range(b)])
+            place += a * b
+        steps.append(step)
+    readouts = []
+    for r in ranks:
+        readouts.append([entries[place + i * r : place + (i + 1) * r] for i in range(k - 1)])
+        place += (k - 1) * r
+    found = []
+    for length in range(len(ranks)):
+        for prefix in words(k, length):
+            x: tuple[fmpq, ...] = (fmpq(1),)
+            for t, token in enumerate(prefix):
+                x = tuple(
+                    sum((c * y for c, y in zip(row, x, strict=True)), fmpq(0))
+                    for row in steps[t][token]
+                )
+            found += [
+                sum((c * y for c, y in zip(row, x, strict=True)), fmpq(0))
+                for row in readouts[length]
+            ]
+    return found
+
+
+def jacobian_rank(m: Layered) -> Measurement:
+    """Measure the rank of the logits' derivative in the parameters against the limit times k-1.
+
+    Every logit is affine in each single parameter, so its derivative is an exact difference.
+    """
+    start = _logits(m, m.entries)
+    rows = []
+    for i in range(len(m.entries)):
+        moved = (*m.entries[:i], m.entries[i] + 1, *m.entries[i + 1 :])
+        rows.append([a - b for a, b in zip(_logits(m, moved), start, strict=True)])
+    limit = counting_limit(m.alphabet_size, m.ranks) * (m.alphabet_size - 1)
+    return Measurement.of(rank(matrix(rows, len(start))), limit)
+
+
+def jacobian_rank_tightened(m: Layered) -> Measurement:
+    """Tightened: one less."""
+    found = jacobian_rank(m)
+    return Measurement(found.measured, found.bound - 1)
+
+
+# -- needles ------------------------------------------------------------------------------------
+
+
+@st.composite
+def needles(draw: DrawFn) -> tuple[int, Word]:
+    """Return a horizon and a secret prefix shorter than it."""
+    horizon = draw(st.integers(1, 6))
+    length = draw(st.integers(0, horizon - 1))
+    return horizon, draw(words_of(alphabet_size=2, length=length))
+
+
+def needle_model(horizon: int, secret: Word) -> TabulatedModel:
+    """Return the uniform model, except for logits +-1 after the secret."""
+    return TabulatedModel(
+        2,
+        horizon,
+        {
+            p: [1, -1] if p == secret else [0, 0]
+            for length in range(horizon)
+            for p in words(2, length)
+        },
+    )
+
+
+def needle(instance: tuple[int, Word], shorter: int = 0) -> Measurement:
+    """Measure |TV(needle, uniform) - formula| against 10^-30."""
+    horizon, secret = instance
+    apart = total_variation(needle_model(horizon, secret), UniformModel(2, horizon)).value
+    assert apart is not None
+    formula = needle_distance(max(0, len(secret) - shorter))
+    return Measurement(abs(apart - formula), Real.of(fmpq(1, 10**30)))
+
+
+def needle_rank(instance: tuple[int, Word]) -> Measurement:
+    """Measure the largest cut rank of a needle against 1."""
+    return Measurement.of(max(cut_ranks_by_enumeration(needle_model(*instance))), 1)
+
+
+# -- sampling and leading terms -----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Root:
+    """Horizon and accuracy of the rank-1 spike."""
+
+    horizon: int
+    xi: fmpq
+
+
+@st.composite
+def roots(draw: DrawFn) -> Root:
+    """Return sizes for the scalar lower bound."""
+    return Root(draw(st.integers(32, 40)), fmpq(1, draw(st.sampled_from([6, 10, 100, 1000]))))
+
+
+def root_samples(r: Root, factor: int = 1) -> Measurement:
+    """Measure the lower bound on samples against what our own estimator asks on the spike."""
+    gamma = 1 / (1 + balls.exp(2 * r.horizon))
+    ours = samples_for_binary_logit(gamma, r.xi, fmpq(1, 100))
+    return Measurement(root_samples_needed(r.horizon, r.xi) * factor, Real.of(ours))
+
+
+@dataclass(frozen=True)
+class Size:
+    """An instance size of Theorem 5.11."""
+
+    horizon: int
+    rank: int
+    epsilon: fmpq
+    delta: fmpq
+
+
+@st.composite
+def instance_sizes(draw: DrawFn) -> Size:
+    """Return instance sizes, k = 2."""
+    return Size(
+        draw(st.integers(3, 64)),
+        draw(st.integers(1, 16)),
+        fmpq(1, draw(st.sampled_from([2, 10, 100, 1000]))),
+        fmpq(1, draw(st.sampled_from([10, 100]))),
+    )
+
+
+PRINTED_CONSTANT, COMPRESSION_CONSTANT = 1, 5000
+
+
+def _explicit_entries(s: Size) -> int:
+    return explicit_parameters(
+        horizon=s.horizon,
+        alphabet_size=2,
+        rank=s.rank,
+        epsilon=s.epsilon,
+        delta=s.delta,
+        tolerant=True,
+    ).queries().entries
+
+
+def below_printed(s: Size, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure the tolerant explicit count against the printed leading term with C = 1."""
+    right = queries_printed(s.horizon, 2, s.rank, s.epsilon, PRINTED_CONSTANT)
+    return Measurement(Real.of(_explicit_entries(s)), right * factor)
+
+
+def below_compression(s: Size, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure the tolerant explicit count against [M]'s leading term with C = 5000."""
+    right = queries_by_compression(s.horizon, s.rank, s.epsilon, COMPRESSION_CONSTANT)
+    return Measurement(Real.of(_explicit_entries(s)), right * factor)
+
+
+CLAIMS = (
+    Claim(
+        "lemma-5.10",
+        "a run asks at most as many distinct prefixes as the lemma counts entries",
+        "[P] Lemma 5.10, explicit",
+        "reconstructed",
+        lambda: scenarios(noisy=True),
+        distinct_prefixes,
+        (Twin("width 1", distinct_prefixes_narrow),),
+        statements=("lemma-5.10",),
+        examples=120,
+    ),
+    Claim(
+        "lemma-5.10-words",
+        "a run of K epochs draws exactly K ((T-2) N + n) words",
+        "[P] Lemma 5.10, explicit",
+        "reconstructed",
+        lambda: scenarios(noisy=True),
+        words_drawn,
+        (Twin("spanner words at cut T", words_drawn_at_all_cuts),),
+        statements=("lemma-5.10",),
+        examples=120,
+    ),
+    Claim(
+        "counting-limit",
+        "logits move in at most sum k r_t r_{t+1} + sum (k-1) r_t - sum_{t>=2} r_t^2 directions",
+        "dimension count of time-varying ISANs",
+        "sharpened",
+        layered,
+        jacobian_rank,
+        (Twin("one less", jacobian_rank_tightened),),
+        statements=("counting-limit",),
+        examples=60,
+    ),
+    Claim(
+        "needle",
+        "TV(needle, uniform) = 2^-m (sigma(2) - 1/2)",
+        "needle lower bound",
+        "sharpened",
+        needles,
+        needle,
+        (Twin("m - 1", lambda i: needle(i, 1)),),
+        statements=("needle",),
+        examples=60,
+    ),
+    Claim(
+        "needle-rank",
+        "a needle has cut rank at most 1",
+        "needle lower bound",
+        "sharpened",
+        needles,
+        needle_rank,
+        (
+            Twin(
+                "rank 0",
+                lambda i: Measurement.of(needle_rank(i).measured, 0),
+            ),
+        ),
+        statements=("needle",),
+        examples=60,
+    ),
+    Claim(
+        "scalar-lower-bound",
+        "e^(2T) / (30 xi^2) samples are too few; our estimator asks more on the spike",
+        "[M], proposition on sampling access",
+        "sharpened",
+        roots,
+        root_samples,
+        (Twin("200 times the lower bound", lambda r: root_samples(r, 200)),),
+        statements=("scalar-lower-bound",),
+        examples=40,
+    ),
+    Claim(
+        "theorem-5.11-printed",
+        "explicit (tolerant) entries <= k^3 T^13 d^4 / epsilon^4 for 3 <= T <= 64, d <= 16",
+        "[P] Theorem 5.11, leading term as reported by [M]",
+        "printed",
+        instance_sizes,
+        below_printed,
+        (Twin("C = 10^-4", lambda s: below_printed(s, fmpq(1, 10**4))),),
+        statements=("theorem-5.11-printed",),
+        examples=40,
+    ),
+    Claim(
+        "theorem-5.11-mausberg",
+        "explicit (tolerant) entries <= 5000 T^7 d^3 / epsilon^2 for 3 <= T <= 64, d <= 16",
+        "[M], leading term with compression spanners",
+        "printed",
+        instance_sizes,
+        below_compression,
+        (Twin("C = 5", lambda s: below_compression(s, fmpq(1, 1000))),),
+        statements=("theorem-5.11-mausberg",),
+        examples=40,
+    ),
+)

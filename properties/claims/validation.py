@@ -1,0 +1,443 @@
+"""Claims about draws: validation (Lemma 5.7), spanners of samples (Lemma 5.2), by exact laws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import combinations, product
+from math import comb
+
+from flint import fmpq
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from bounds.spanner import (
+    draws_in_closed_form,
+    draws_printed,
+    expected_outside,
+    spanner_failure,
+    spanner_failure_simple,
+)
+from bounds.validation import (
+    bad_mass_after_passes,
+    clopper_pearson,
+    mean_bounded,
+    mean_exceeded_printed,
+    validation_words,
+)
+from llr.learning.spanner import barycentric_spanner
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real
+from llr.numbers.rational import RationalRow
+from properties import checkers
+from properties.claim import Claim, Measurement, Twin
+
+RISKS = (fmpq(1, 2), fmpq(1, 4), fmpq(1, 10), fmpq(1, 100))
+
+
+@st.composite
+def laws(draw: DrawFn, atoms: int) -> list[fmpq]:
+    """Return probabilities of a few atoms: small integer weights, normalised."""
+    weights = draw(st.lists(st.integers(1, 6), min_size=1, max_size=atoms))
+    return [fmpq(w, sum(weights)) for w in weights]
+
+
+# -- means and tails ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A variable Z in [0, 1]: values with their probabilities."""
+
+    values: tuple[fmpq, ...]
+    law: tuple[fmpq, ...]
+
+    @property
+    def mean(self) -> fmpq:
+        """Return E Z."""
+        return sum((z * p for z, p in zip(self.values, self.law, strict=True)), fmpq(0))
+
+    def tail(self, g: fmpq, *, reached: bool) -> fmpq:
+        """Return Pr(Z >= g) if ``reached``, else Pr(Z > g)."""
+        pairs = zip(self.values, self.law, strict=True)
+        return sum((p for z, p in pairs if z > g or (reached and z == g)), fmpq(0))
+
+
+@st.composite
+def variables(draw: DrawFn) -> Variable:
+    """Return variables with values in quarters of [0, 1]."""
+    law = draw(laws(4))
+    quarters = st.integers(0, 4).map(lambda n: fmpq(n, 4))
+    values = draw(st.lists(quarters, min_size=len(law), max_size=len(law)))
+    return Variable(tuple(values), tuple(law))
+
+
+def printed_step(z: Variable) -> Measurement:
+    """Measure the claim Pr(Z >= E Z) >= E Z."""
+    return Measurement(mean_exceeded_printed(z.mean), Real(z.tail(z.mean, reached=True)))
+
+
+def thresholded() -> SearchStrategy[tuple[Variable, fmpq]]:
+    """Return a variable with a threshold g."""
+    return st.tuples(variables(), st.integers(0, 8).map(lambda n: fmpq(n, 8)))
+
+
+def corrected_step(instance: tuple[Variable, fmpq]) -> Measurement:
+    """Measure E Z <= g + Pr(Z > g)."""
+    z, g = instance
+    return Measurement(Real(z.mean), mean_bounded(g, z.tail(g, reached=False)))
+
+
+def corrected_step_tightened(instance: tuple[Variable, fmpq]) -> Measurement:
+    """Tightened: g / 2 + Pr(Z > g)."""
+    z, g = instance
+    return Measurement(Real(z.mean), mean_bounded(g / 2, z.tail(g, reached=False)))
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """Sizes of a validation: T, K, delta, g, n and a true mass of bad words."""
+
+    horizon: int
+    epochs: int
+    delta: fmpq
+    g: fmpq
+    n: int
+    mass: fmpq
+
+
+@st.composite
+def sizes(draw: DrawFn) -> Sizes:
+    """Return small sizes; rates are rationals with small denominators."""
+    return Sizes(
+        draw(st.integers(1, 8)),
+        draw(st.integers(1, 8)),
+        draw(st.sampled_from(RISKS)),
+        fmpq(1, draw(st.integers(2, 12))),
+        draw(st.integers(1, 12)),
+        fmpq(draw(st.integers(0, 24)), 24),
+    )
+
+
+def words_catch(s: Sizes) -> Measurement:
+    """Measure (1 - g)^n against delta / (32 T K) for the corrected number n of words."""
+    n = validation_words(s.horizon, s.epochs, s.delta, s.g)
+    return Measurement.of((1 - s.g) ** n, s.delta / (32 * s.horizon * s.epochs))
+
+
+def words_catch_halved(s: Sizes) -> Measurement:
+    """Tightened: half as many words."""
+    n = validation_words(s.horizon, s.epochs, s.delta, s.g) // 2
+    return Measurement.of((1 - s.g) ** n, s.delta / (32 * s.horizon * s.epochs))
+
+
+def passing_coverage(s: Sizes, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure Pr(all pass and p_bad exceeds the bound) against delta, exactly."""
+    bound = bad_mass_after_passes(s.n, s.delta) * factor
+    missed = (1 - s.mass) ** s.n if bound < s.mass else fmpq(0)
+    return Measurement.of(missed, s.delta)
+
+
+def failing_coverage(s: Sizes, shift: int = 0) -> Measurement:
+    """Measure Pr(p_bad exceeds the Clopper-Pearson limit) against delta, exactly."""
+    missed = fmpq(0)
+    for f in range(s.n + 1):
+        if clopper_pearson(s.n, max(0, f - shift), s.delta) < s.mass:
+            missed += comb(s.n, f) * s.mass**f * (1 - s.mass) ** (s.n - f)
+    return Measurement.of(missed, s.delta)
+
+
+# -- spanners of samples ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A law on a few rows, a number of draws, and eta."""
+
+    rows: tuple[RationalRow, ...]
+    law: tuple[fmpq, ...]
+    draws: int
+    eta: fmpq
+
+    @property
+    def rank(self) -> int:
+        """Return the rank of the support."""
+        return checkers.rank(checkers.as_fractions(self.rows))
+
+    def probability(self, drawn: tuple[int, ...]) -> fmpq:
+        """Return the probability of a sequence of draws."""
+        found = fmpq(1)
+        for i in drawn:
+            found *= self.law[i]
+        return found
+
+    def outside(self, basis: list[int], bound: int) -> fmpq:
+        """Return the mass of rows that leave the box of the given size."""
+        exact = checkers.as_fractions(self.rows)
+        chosen = [exact[i] for i in basis]
+        return sum(
+            (
+                p
+                for row, p in zip(exact, self.law, strict=True)
+                if not checkers.in_box(chosen, row, bound)
+            ),
+            fmpq(0),
+        )
+
+
+@st.composite
+def samples(draw: DrawFn, columns: tuple[int, int] = (1, 2)) -> Sample:
+    """Return laws on at most four rows with at most four draws."""
+    law = draw(laws(4))
+    width = draw(st.integers(*columns))
+    entries = st.sampled_from([0, 1, -1, 2, 3, 9, 27]).map(fmpq)
+    rows = tuple(
+        tuple(draw(st.lists(entries, min_size=width, max_size=width))) for _ in law
+    )
+    eta = draw(st.sampled_from([fmpq(1, 10), fmpq(1, 4), fmpq(1, 3), fmpq(1, 2), fmpq(3, 4)]))
+    return Sample(rows, tuple(law), draw(st.integers(1, 4)), eta)
+
+
+def spanner_law(s: Sample) -> fmpq:
+    """Return the exact probability that the spanner of N draws misses more than eta."""
+    missed = fmpq(0)
+    for drawn in product(range(len(s.rows)), repeat=s.draws):
+        indices = list(dict.fromkeys(drawn))
+        rows = [s.rows[i] for i in indices]
+        found = barycentric_spanner(rows, len(rows[0]), EXACT)
+        if s.outside([indices[i] for i in found.indices], 2) > s.eta:
+            missed += s.probability(drawn)
+    return missed
+
+
+def _against(s: Sample, bound: Callable[[int, int, fmpq], Real]) -> Measurement:
+    if s.draws < max(1, s.rank):
+        return Measurement.of(0, 1)
+    return Measurement(Real(spanner_law(s)), bound(s.draws, s.rank, s.eta))
+
+
+def compression(s: Sample) -> Measurement:
+    """Measure the failure probability against the compression bound."""
+    return _against(s, spanner_failure)
+
+
+def compression_tightened(s: Sample) -> Measurement:
+    """Tightened: a third of the bound."""
+    found = compression(s)
+    return Measurement(found.measured, found.bound / 3)
+
+
+def compression_simple(s: Sample) -> Measurement:
+    """Measure the failure probability against the simpler bound."""
+    return _against(s, spanner_failure_simple)
+
+
+def compression_simple_tightened(s: Sample) -> Measurement:
+    """Tightened: an eighth of the simpler bound."""
+    found = compression_simple(s)
+    return Measurement(found.measured, found.bound / 8)
+
+
+@dataclass(frozen=True)
+class Rates:
+    """m, eta and delta of Lemma 5.2."""
+
+    m: int
+    eta: fmpq
+    delta: fmpq
+
+
+@st.composite
+def rates(draw: DrawFn) -> Rates:
+    """Return sizes for Lemma 5.2."""
+    return Rates(
+        draw(st.integers(1, 6)),
+        fmpq(1, draw(st.sampled_from([2, 3, 5, 10, 30, 100]))),
+        draw(st.sampled_from(RISKS)),
+    )
+
+
+def closed_form(r: Rates) -> Measurement:
+    """Measure the compression bound at [M]'s number of draws against delta."""
+    n = draws_in_closed_form(r.m, r.eta, r.delta)
+    return Measurement(spanner_failure(n, r.m, r.eta), Real(r.delta))
+
+
+def closed_form_tightened(r: Rates) -> Measurement:
+    """Tightened: a quarter of [M]'s draws."""
+    n = max(r.m, draws_in_closed_form(r.m, r.eta, r.delta) // 4)
+    return Measurement(spanner_failure(n, r.m, r.eta), Real(r.delta))
+
+
+def printed_draws(r: Rates, constant: fmpq = fmpq(8)) -> Measurement:
+    """Measure the compression bound at the printed number of draws, C = 8, against delta."""
+    n = max(r.m, draws_printed(r.m, r.eta, r.delta, constant))
+    return Measurement(spanner_failure(n, r.m, r.eta), Real(r.delta))
+
+
+def printed_draws_tightened(r: Rates) -> Measurement:
+    """Tightened: C = 1/4."""
+    return printed_draws(r, fmpq(1, 4))
+
+
+def maximum_volume(rows: list[RationalRow]) -> list[int]:
+    """Return the subset of maximum volume; among equals the first in the order of the vectors."""
+    exact = checkers.as_fractions(rows)
+    size = checkers.rank(exact)
+    order = sorted(range(len(rows)), key=lambda i: exact[i])
+    best: list[int] = []
+    largest = Fraction(0)
+    for subset in combinations(order, size):
+        volume = _gram([exact[i] for i in subset])
+        if volume > largest:
+            best, largest = list(subset), volume
+    return best
+
+
+def _gram(rows: checkers.Rows) -> Fraction:
+    """Return the Gram determinant of the rows."""
+    work = [[sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows]
+    found = Fraction(1)
+    for i in range(len(work)):
+        pivot = work[i][i]
+        if pivot == 0:
+            return Fraction(0)
+        found *= pivot
+        for j in range(i + 1, len(work)):
+            share = work[j][i] / pivot
+            work[j] = [x - share * y for x, y in zip(work[j], work[i], strict=True)]
+    return found
+
+
+def coverage(s: Sample) -> Measurement:
+    """Measure the expected mass outside the unit box of a maximum-volume basis against r/(N+1)."""
+    expected = fmpq(0)
+    for drawn in product(range(len(s.rows)), repeat=s.draws):
+        indices = list(dict.fromkeys(drawn))
+        basis = maximum_volume([s.rows[i] for i in indices])
+        expected += s.probability(drawn) * s.outside([indices[i] for i in basis], 1)
+    return Measurement.of(expected, expected_outside(s.draws, s.rank))
+
+
+def coverage_tightened(s: Sample) -> Measurement:
+    """Tightened: r / (2 (N + 1))."""
+    found = coverage(s)
+    return Measurement(found.measured, found.bound / 2)
+
+
+CLAIMS = (
+    Claim(
+        "lemma-5.7-printed",
+        "Z in [0, 1]: Pr(Z >= E Z) >= E Z",
+        "[P] inside Lemma 5.7; false",
+        "printed",
+        variables,
+        printed_step,
+        (),
+        statements=("lemma-5.7-printed",),
+        examples=300,
+        expected="refuted",
+    ),
+    Claim(
+        "lemma-5.7",
+        "Z in [0, 1]: E Z <= g + Pr(Z > g)",
+        "[P] inside Lemma 5.7, corrected by [M]",
+        "corrected",
+        thresholded,
+        corrected_step,
+        (Twin("g / 2 + Pr(Z > g)", corrected_step_tightened),),
+        statements=("lemma-5.7",),
+    ),
+    Claim(
+        "lemma-5.7-words",
+        "log(32 T K / delta) / g words miss an event of mass g with probability <= delta / (32 T K)",
+        "[P] Lemma 5.7, corrected by [M]",
+        "corrected",
+        sizes,
+        words_catch,
+        (Twin("half as many words", words_catch_halved),),
+        statements=("lemma-5.7-words",),
+    ),
+    Claim(
+        "lemma-5.7-sharp",
+        "n fresh words all pass: p_bad <= 1 - delta^(1/n) with confidence 1 - delta",
+        "[P] Lemma 5.7, sharpened (exact binomial)",
+        "sharpened",
+        sizes,
+        passing_coverage,
+        (Twin("half the bound", lambda s: passing_coverage(s, fmpq(1, 2))),),
+        statements=("lemma-5.7-sharp",),
+        grade="exact law",
+    ),
+    Claim(
+        "clopper-pearson",
+        "f of n fresh words fail: p_bad is below the limit with confidence 1 - delta",
+        "exact binomial upper limit",
+        "sharpened",
+        sizes,
+        failing_coverage,
+        (Twin("one failure fewer", lambda s: failing_coverage(s, 1)),),
+        statements=("clopper-pearson",),
+        examples=60,
+        grade="exact law",
+    ),
+    Claim(
+        "lemma-5.2",
+        "N draws: no (eta, 2)-spanner with probability <= sum_{i<=r} C(N,i) (1-eta)^(N-i)",
+        "[P] Lemma 5.2, by sample compression after [M]",
+        "sharpened",
+        samples,
+        compression,
+        (Twin("a third of the bound", compression_tightened),),
+        statements=("lemma-5.2",),
+        examples=120,
+        grade="exact law",
+    ),
+    Claim(
+        "lemma-5.2-simple",
+        "N draws: no (eta, 2)-spanner with probability <= (r+1) N^r exp(-eta (N-r))",
+        "[P] Lemma 5.2, simpler and larger",
+        "sharpened",
+        samples,
+        compression_simple,
+        (Twin("an eighth", compression_simple_tightened),),
+        statements=("lemma-5.2-simple",),
+        examples=120,
+        grade="exact law",
+    ),
+    Claim(
+        "lemma-5.2-mausberg",
+        "N = ceil((2/eta)(m ceil(log2(2m/eta)) + ceil(log2((m+1)/delta)))) draws suffice",
+        "[P] Lemma 5.2 in [M]'s closed form",
+        "sharpened",
+        rates,
+        closed_form,
+        (Twin("a quarter of the draws", closed_form_tightened),),
+        statements=("lemma-5.2-mausberg",),
+        examples=100,
+    ),
+    Claim(
+        "lemma-5.2-printed",
+        "N = C (m^2 + log(1/delta)) / eta^2 draws suffice, tried with C = 8",
+        "[P] Lemma 5.2, constant as an argument",
+        "printed",
+        rates,
+        printed_draws,
+        (Twin("C = 1/4", printed_draws_tightened),),
+        statements=("lemma-5.2-printed",),
+        examples=100,
+    ),
+    Claim(
+        "spanner-coverage",
+        "maximum-volume basis of N draws: E[mass outside its unit box] <= r / (N + 1)",
+        "expected form of [P] Lemma 5.2",
+        "sharpened",
+        samples,
+        coverage,
+        (Twin("half the bound", coverage_tightened),),
+        statements=("spanner-coverage",),
+        examples=120,
+        grade="exact law",
+    ),
+)
