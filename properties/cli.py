@@ -89,7 +89,8 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
             str(v.tried),
             ratio(v.worst),
             f"{refuted}/{len(v.twins)}",
-            f"[{colour}]{v.verdict}[/]" + (" as expected" if v.passed and v.verdict == "refuted" else ""),
+            f"[{colour}]{v.verdict}[/]"
+            + (" as expected" if v.passed and v.verdict == "refuted" else ""),
         )
     return found
 

@@ -6,6 +6,7 @@ millions of words cost what the few distinct ones cost.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -107,6 +108,7 @@ def run_theorem(
     alpha: fmpq | None = None,
     tolerant: bool = False,
     seed: int = 0,
+    adjust: Callable[[Parameters], Parameters] = lambda parameters: parameters,
 ) -> TheoremRun:
     """Run Algorithm 1 on a small target with the parameters of Theorem 5.11.
 
@@ -118,6 +120,7 @@ def run_theorem(
         alpha: bound on the factors; default sqrt(d Lam) from the target's largest logit.
         tolerant: use the parameters that tolerate infeasible epochs.
         seed: of all draws.
+        adjust: changes the parameters before the run; to see what fewer draws do.
 
     Raises:
         HypothesisError: an argument is out of range.
@@ -131,15 +134,17 @@ def run_theorem(
         square = factor_length(rank, largest_logit(target) + error).exact
         assert square is not None
         alpha = max(rational_root_above(square), fmpq(1, 1000))
-    parameters = explicit_parameters(
-        horizon=target.horizon,
-        alphabet_size=target.alphabet_size,
-        rank=rank,
-        epsilon=epsilon,
-        delta=delta,
-        alpha=alpha,
-        xi=error,
-        tolerant=tolerant,
+    parameters = adjust(
+        explicit_parameters(
+            horizon=target.horizon,
+            alphabet_size=target.alphabet_size,
+            rank=rank,
+            epsilon=epsilon,
+            delta=delta,
+            alpha=alpha,
+            xi=error,
+            tolerant=tolerant,
+        )
     )
     oracle: LogitOracle = ModelOracle(target)
     if error > 0:

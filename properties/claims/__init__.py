@@ -2,18 +2,33 @@
 
 from properties.claim import Claim
 from properties.claims import (
+    access,
+    boolean,
     learner,
     models,
     potential,
     queries,
     softmax,
     spanners,
+    theorem,
     transfer,
     validation,
 )
 
+_MODULES = (
+    models,
+    softmax,
+    potential,
+    spanners,
+    validation,
+    learner,
+    queries,
+    transfer,
+    access,
+    theorem,
+    boolean,
+)
+
 CLAIMS: dict[str, Claim] = {
-    claim.identifier: claim
-    for module in (models, softmax, potential, spanners, validation, learner, queries, transfer)
-    for claim in module.CLAIMS
+    claim.identifier: claim for module in _MODULES for claim in module.CLAIMS
 }

@@ -128,9 +128,7 @@ def potential_halved(p: Potential) -> Measurement:
 
 def potential_without_error(p: Potential) -> Measurement:
     """Assumption dropped: e = 0, though the vectors are not orthogonal."""
-    found = elliptic_potential(
-        len(p.v), len(p.v[0]), p.b2, p.r2, 0, p.gain, fmpq(1, 1 << 16)
-    )
+    found = elliptic_potential(len(p.v), len(p.v[0]), p.b2, p.r2, 0, p.gain, fmpq(1, 1 << 16))
     return Measurement(*found)
 
 
@@ -197,8 +195,9 @@ def factors(rows: list[RationalRow]) -> Measurement:
     chosen = [exact[i] for i in basis]
     coefficients = [checkers.coordinates(chosen, row) for row in exact]
     lengths = [sum((c * c for c in row), start=type(row[0])(0)) for row in coefficients if row]
-    columns = [sum((row[j] ** 2 for row in chosen), start=exact[0][0] * 0)
-               for j in range(len(exact[0]))]
+    columns = [
+        sum((row[j] ** 2 for row in chosen), start=exact[0][0] * 0) for j in range(len(exact[0]))
+    ]
     largest = max(abs(x) for row in rows for x in row)
     alpha_squared = factor_length(len(basis), largest)
     product = rational(max(lengths, default=exact[0][0] * 0) * max(columns))
@@ -255,9 +254,7 @@ CLAIMS = (
         "sharpened",
         potentials,
         never_forbidden,
-        (
-            Twin("eight times the gain", forbidden_beyond_gain),
-        ),
+        (Twin("eight times the gain", forbidden_beyond_gain),),
         statements=("lemma-5.1",),
         examples=60,
     ),

@@ -244,14 +244,18 @@ PRINTED_CONSTANT, COMPRESSION_CONSTANT = 1, 5000
 
 
 def _explicit_entries(s: Size) -> int:
-    return explicit_parameters(
-        horizon=s.horizon,
-        alphabet_size=2,
-        rank=s.rank,
-        epsilon=s.epsilon,
-        delta=s.delta,
-        tolerant=True,
-    ).queries().entries
+    return (
+        explicit_parameters(
+            horizon=s.horizon,
+            alphabet_size=2,
+            rank=s.rank,
+            epsilon=s.epsilon,
+            delta=s.delta,
+            tolerant=True,
+        )
+        .queries()
+        .entries
+    )
 
 
 def below_printed(s: Size, factor: fmpq = fmpq(1)) -> Measurement:

@@ -1,4 +1,4 @@
-"""Claims about softmax: Lemma 5.3 in three forms."""
+"""Claims about softmax: Lemma 5.3 (TV) and Fact B.2 (KL), in three forms each."""
 
 from __future__ import annotations
 
@@ -6,11 +6,19 @@ from typing import TypeAlias
 
 from flint import fmpq
 from hypothesis import assume
-from hypothesis.strategies import SearchStrategy
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
 
-from bounds.softmax import softmax_linear, softmax_range, softmax_tanh
-from llr.numbers.balls import Real, total
-from llr.numbers.rational import RationalRow
+from bounds.softmax import (
+    divergence_by_range,
+    divergence_printed,
+    divergence_sharp,
+    softmax_linear,
+    softmax_range,
+    softmax_tanh,
+)
+from llr.numbers.balls import Real, log, total
+from llr.numbers.rational import RationalRow, centred
 from llr.numbers.units import NAT, LogitUnit
 from properties.claim import Check, Claim, Measurement, Twin
 from properties.strategies import logit_pairs
@@ -79,6 +87,48 @@ def scaled(check: Check, factor: fmpq) -> Check:
     return tightened
 
 
+# -- Fact B.2 ------------------------------------------------------------------------------------
+
+
+@st.composite
+def close_pairs(draw: DrawFn) -> Pair:
+    """Return pairs of rows in twelfths, often close together, unit nat; never equal."""
+    k = draw(st.integers(2, 4))
+    twelfths = st.integers(-24, 24).map(lambda n: fmpq(n, 12))
+    rows = st.lists(twelfths, min_size=k, max_size=k).map(tuple)
+    u, v = draw(rows), draw(rows)
+    assume(width(u, v) > 0)
+    return centred(u), centred(v), NAT
+
+
+def divergence(u: RationalRow, v: RationalRow) -> Real:
+    """Return KL(softmax u || softmax v) in nats."""
+    pairs_ = zip(NAT.probabilities(u), NAT.probabilities(v), strict=True)
+    return total(p * (log(p) - log(q)) for p, q in pairs_)
+
+
+def _squared(u: RationalRow, v: RationalRow) -> fmpq:
+    return sum(((x - y) * (x - y) for x, y in zip(u, v, strict=True)), fmpq(0))
+
+
+def fact_printed(pair: Pair) -> Measurement:
+    """Measure KL against |u - v|^2."""
+    u, v, _ = pair
+    return Measurement(divergence(u, v), divergence_printed(_squared(u, v)))
+
+
+def fact_sharp(pair: Pair) -> Measurement:
+    """Measure KL against |u - v|^2 / 4."""
+    u, v, _ = pair
+    return Measurement(divergence(u, v), divergence_sharp(_squared(u, v)))
+
+
+def fact_range(pair: Pair) -> Measurement:
+    """Measure KL against range^2 / 8."""
+    u, v, _ = pair
+    return Measurement(divergence(u, v), divergence_by_range(width(u, v)))
+
+
 CLAIMS = (
     Claim(
         "lemma-5.3",
@@ -112,5 +162,35 @@ CLAIMS = (
         (Twin("bound times 99/100", scaled(range_form, fmpq(99, 100))),),
         statements=("lemma-5.3-range",),
         examples=400,
+    ),
+    Claim(
+        "fact-b.2",
+        "KL(softmax u || softmax v) <= |u - v|^2",
+        "[S] Fact B.2",
+        "printed",
+        close_pairs,
+        fact_printed,
+        (Twin("constant 1/5", scaled(fact_printed, fmpq(1, 5))),),
+        statements=("fact-b.2",),
+    ),
+    Claim(
+        "fact-b.2-sharp",
+        "KL(softmax u || softmax v) <= |u - v|^2 / 4",
+        "[S] Fact B.2, best constant",
+        "sharpened",
+        close_pairs,
+        fact_sharp,
+        (Twin("constant 24/100", scaled(fact_sharp, fmpq(96, 100))),),
+        statements=("fact-b.2-sharp",),
+    ),
+    Claim(
+        "fact-b.2-range",
+        "KL(softmax u || softmax v) <= (max(u - v) - min(u - v))^2 / 8",
+        "[S] Fact B.2, by range",
+        "sharpened",
+        close_pairs,
+        fact_range,
+        (Twin("constant 12/100", scaled(fact_range, fmpq(96, 100))),),
+        statements=("fact-b.2-range",),
     ),
 )

@@ -192,9 +192,7 @@ def samples(draw: DrawFn, columns: tuple[int, int] = (1, 2)) -> Sample:
     law = draw(laws(4))
     width = draw(st.integers(*columns))
     entries = st.sampled_from([0, 1, -1, 2, 3, 9, 27]).map(fmpq)
-    rows = tuple(
-        tuple(draw(st.lists(entries, min_size=width, max_size=width))) for _ in law
-    )
+    rows = tuple(tuple(draw(st.lists(entries, min_size=width, max_size=width))) for _ in law)
     eta = draw(st.sampled_from([fmpq(1, 10), fmpq(1, 4), fmpq(1, 3), fmpq(1, 2), fmpq(3, 4)]))
     return Sample(rows, tuple(law), draw(st.integers(1, 4)), eta)
 
@@ -297,7 +295,9 @@ def maximum_volume(rows: list[RationalRow]) -> list[int]:
 
 def _gram(rows: checkers.Rows) -> Fraction:
     """Return the Gram determinant of the rows."""
-    work = [[sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows]
+    work = [
+        [sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows
+    ]
     found = Fraction(1)
     for i in range(len(work)):
         pivot = work[i][i]
