@@ -9,6 +9,7 @@ from typing import Any
 import click
 from flint import fmpq
 
+from bounds.exponents import COMPRESSION, PRINTED, fitted
 from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import QueryCount
 from bounds.statement import STATEMENTS, Statement
@@ -20,6 +21,7 @@ from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 
 THEOREM = "theorem-5.11"
+EXPONENTS = "exponents"
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -40,10 +42,14 @@ def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
         _list(as_json)
     elif name == THEOREM:
         _theorem(given, as_json)
+    elif name == EXPONENTS:
+        _exponents(as_json)
     elif name in STATEMENTS:
         _evaluate(STATEMENTS[name], given, as_json)
     else:
-        raise InputError("statement", name, "one of " + ", ".join([*STATEMENTS, THEOREM]))
+        raise InputError(
+            "statement", name, "one of " + ", ".join([*STATEMENTS, THEOREM, EXPONENTS])
+        )
 
 
 def _options(arguments: list[str]) -> dict[str, str]:
@@ -88,7 +94,8 @@ def _list(as_json: bool) -> None:
         click.echo(f"{s.identifier} ({s.mark}; {s.source})\n    {s.summary}\n    {arguments}")
     click.echo(
         f"{THEOREM} (the query table: printed, [M]'s and explicit counts side by side)\n"
-        "    --T --k --d --epsilon --delta --xi --alpha"
+        "    --T --k --d --epsilon --delta --xi --alpha\n"
+        f"{EXPONENTS} (growth of the explicit count, fitted, beside the printed one)"
     )
 
 
@@ -219,6 +226,32 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
         found.add_row(f"explicit, {name}", *(_short(x) for x in numbers))
     show(found)
     show("* leading term alone: logarithms and constants are open.")
+
+
+def _exponents(as_json: bool) -> None:
+    fits = [fitted(variant) for variant in ("plain", "tolerant")]
+    if as_json:
+        print_json(
+            {
+                "printed": PRINTED,
+                "compression": COMPRESSION,
+                "fitted": {f.variant: vars(f) for f in fits},
+            }
+        )
+        return
+    names = list(PRINTED)
+    found = table("exponents of the entry count", "form", *names, "printed / form", "[M] / form")
+    found.add_row("printed", *(str(PRINTED[n]) for n in names), "", "")
+    found.add_row("[M], k = 2", *(str(COMPRESSION.get(n, "")) for n in names), "", "")
+    for f in fits:
+        found.add_row(
+            f"explicit, {f.variant}",
+            *(f"{f.exponents[n]:.2f}" for n in names),
+            "{:.1e} .. {:.1e}".format(*f.printed_factor),
+            "{:.1e} .. {:.1e}".format(*f.compression_factor),
+        )
+    show(found)
+    show("Fitted over T = 8..64, d = 1..16, k = 2..8, 1/epsilon = 10..1000, delta = 1/100, xi = 0.")
 
 
 def _short(x: float) -> str:

@@ -134,7 +134,8 @@ def rank_errors(instance: Approximate, factor: fmpq = fmpq(1)) -> Measurement:
     exact = ModelOracle(model)
 
     def error(prefix: Word, token: int) -> fmpq:
-        return abs(noisy.logits([prefix])[0][token] - exact.logits([prefix])[0][token])
+        found: fmpq = abs(noisy.logits([prefix])[0][token] - exact.logits([prefix])[0][token])
+        return found
 
     sample = list(words(k, horizon))
     weight = {}

@@ -351,7 +351,7 @@ CLAIMS = (
     ),
     Claim(
         "lemma-5.7-words",
-        "log(32 T K / delta) / g words miss an event of mass g with probability <= delta / (32 T K)",
+        "log(32 T K / delta) / g words miss a mass g with probability <= delta / (32 T K)",
         "[P] Lemma 5.7, corrected by [M]",
         "corrected",
         sizes,
