@@ -11,6 +11,7 @@ among K' epochs, K' the least with Pr(Bin(K', 1/2) <= (T-2) W) <= delta/4, enoug
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -109,7 +110,14 @@ def most_witnesses(k: int, d: int, alpha: fmpq, xi_rank: fmpq, g: fmpq) -> int |
     """
     if xi_rank == 0:
         return d
-    for w in range(MAX_WITNESSES):
+    return _first_refuted(k, d, alpha, xi_rank, g, range(MAX_WITNESSES))
+
+
+def _first_refuted(
+    k: int, d: int, alpha: fmpq, xi_rank: fmpq, g: fmpq, candidates: Iterable[int]
+) -> int | None:
+    """Return the first candidate W such that Lemma 5.1 forbids W + 1 witnesses, or None."""
+    for w in candidates:
         width = _width(k, w)
         e = 4 * width * xi_rank
         if g <= e:
@@ -130,7 +138,10 @@ def _workable(
     horizon: int, k: int, d: int, alpha: fmpq, epsilon: fmpq, xi: fmpq, true: bool
 ) -> bool:
     p, g = _split(epsilon, horizon, xi if true else fmpq(0))
-    return p > 0 and (g is None or most_witnesses(k, d, alpha, xi, g) is not None)
+    if p <= 0 or g is None or xi == 0:
+        return bool(p > 0)
+    some = sorted({int(1.2**j) + d - 1 for j in range(38)})  # any W that works will do
+    return _first_refuted(k, d, alpha, xi, g, some) is not None
 
 
 def _largest_workable(

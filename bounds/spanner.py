@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from math import comb
 
 from flint import arb, fmpq
@@ -84,16 +85,50 @@ def least_draws(r: int, eta: Number, delta: Number) -> int:
     """
     risk = Real.of(delta)
     require(risk > 0 and risk < 1, "lemma-5.2", "0 < delta < 1", risk)
-    low, high = max(r, 1), max(r, 1)
-    while spanner_failure(high, r, eta) > risk:
-        low, high = high + 1, 2 * high
-    while low < high:
+    least = max(r, 1)
+    # An estimate says where to look; the two comparisons that bracket the answer are rigorous.
+    near = max(least, _estimated_draws(r, float(Real.of(eta)), float(risk)))
+    step = 1
+    if spanner_failure(near, r, eta) > risk:
+        low = near
+        while spanner_failure(low + step, r, eta) > risk:
+            low, step = low + step, 2 * step
+        high = low + step
+    else:
+        high = near
+        while high - step >= least and spanner_failure(high - step, r, eta) <= risk:
+            high, step = high - step, 2 * step
+        low = max(high - step, least - 1)
+    while high - low > 1:
         middle = (low + high) // 2
         if spanner_failure(middle, r, eta) > risk:
-            low = middle + 1
+            low = middle
         else:
             high = middle
     return high
+
+
+def _estimated_draws(r: int, eta: float, delta: float) -> int:
+    """Return an estimate of the least draws: Newton's iteration on the logarithm, in floats."""
+    if eta >= 1:
+        return max(r, 1)
+    keep = math.log1p(-eta)
+    n = max(1.0, r + math.log(1 / delta) / -keep)
+    for _ in range(60):
+        terms = [
+            math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + (n - i) * keep
+            if n < 1e6
+            else i * math.log(n) - math.lgamma(i + 1) + (n - i) * keep
+            for i in range(r + 1)
+        ]
+        top = max(terms)
+        value = top + math.log(sum(math.exp(x - top) for x in terms)) - math.log(delta)
+        slope = min(keep + r / n, keep / 4)
+        moved = max(float(max(r, 1)), n - value / slope)
+        if abs(moved - n) < 0.25:
+            break
+        n = moved
+    return round(n)
 
 
 @statement(

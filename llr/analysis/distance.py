@@ -16,7 +16,7 @@ from flint import arb, fmpq
 from llr.errors import InputError, TooLargeError
 from llr.models.base import LanguageModel, State
 from llr.numbers.balls import Enclosure, Real
-from llr.numbers.rational import RationalRow
+from llr.numbers.rational import RationalRow, rational
 from llr.numbers.units import Link
 
 MAX_NODES = 1 << 20
@@ -187,7 +187,9 @@ def _measured(
         ball = Real(lambda: arb(measure(_BALLS)))
         found = ball.enclosure(width)
         clipped = Enclosure(max(found.lower, trivial.lower), min(found.upper, trivial.upper))
-        return Distance(ball, clipped, "exact" if clipped.exact else "enclosed", walk.nodes)
+        if clipped.exact:
+            return Distance(Real(rational(clipped.lower)), clipped, "exact", walk.nodes)
+        return Distance(ball, clipped, "enclosed", walk.nodes)
     except TooLargeError:
         return Distance(None, trivial, "too large", walk.nodes)
 
@@ -289,9 +291,7 @@ class _Walk:
         self._check(len(following))
         return following
 
-    def _ratio(
-        self, ratio: Any, name: Hashable, p: Weight, q: Weight, door: _Door
-    ) -> Hashable:
+    def _ratio(self, ratio: Any, name: Hashable, p: Weight, q: Weight, door: _Door) -> Hashable:
         """Return a name for P/Q after one more token: the rational, or the multiset of factors."""
         if door.exact:
             return ratio * p / q  # type: ignore[no-any-return]

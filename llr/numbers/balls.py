@@ -137,6 +137,8 @@ class Real:
         return self._with(right, lambda a, b: a * b, lambda a, b: a * b)
 
     def __truediv__(self, other: Number) -> Real:
+        if self.exact == 0 and Real.of(other).sign() != 0:
+            return self
         return self._with(other, lambda a, b: a / b, lambda a, b: a / b)
 
     __radd__ = __add__
