@@ -235,5 +235,5 @@ def witness_epochs(cut_ranks: Sequence[int], one_token_ranks: Sequence[int]) -> 
         "one rank per cut",
         (len(cut_ranks), len(one_token_ranks)),
     )
-    inner = zip(cut_ranks[1:-1], one_token_ranks[1:-1], strict=True)
-    return sum(witnesses_at_cut(d, r) for d, r in inner)
+    allowed = [witnesses_at_cut(d, r) for d, r in zip(cut_ranks, one_token_ranks, strict=True)]
+    return sum(allowed[1:-1])

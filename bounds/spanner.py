@@ -254,4 +254,6 @@ def infeasibility_printed(t: int, eta: Number) -> Real:
     Hypotheses as :func:`infeasibility`, which is sharper by one eta.
     """
     require(t >= 1, "lemma-5.5-printed", "t >= 1", t)
-    return Real.of(eta) * t
+    real = Real.of(eta)
+    require(real >= 0 and real <= 1, "lemma-5.5-printed", "0 <= eta <= 1", eta)
+    return real * t

@@ -12,7 +12,8 @@ from llr.errors import InputError, LlrError, OracleError, TooLargeError, Undecid
 from llr.learning.api import LearnResult, learn
 from llr.models.base import LanguageModel, TabulatedModel, UniformModel
 from llr.models.isan import Isan
-from llr.models.logits import cut_ranks, logit_matrix
+from llr.models.logits import cut_ranks, logit_matrix, mixed_rank, probability_ranks
+from llr.models.markov import HiddenMarkovModel
 from llr.models.realization import realize
 from llr.numbers.units import NAT, LogitUnit
 from llr.storage import load, save, target
@@ -21,6 +22,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "NAT",
+    "HiddenMarkovModel",
     "InputError",
     "Isan",
     "LanguageModel",
@@ -37,6 +39,8 @@ __all__ = [
     "learn",
     "load",
     "logit_matrix",
+    "mixed_rank",
+    "probability_ranks",
     "realize",
     "save",
     "target",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from typing import Any
@@ -20,15 +20,23 @@ from rich.table import Table
 
 import llr
 from llr.analysis import distance as distances
-from llr.errors import InputError, LlrError
+from llr.errors import InputError, LlrError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch
 from llr.models.base import LanguageModel, UniformModel
 from llr.models.files import check_writable
-from llr.models.logits import cut_ranks
+from llr.models.logits import (
+    cut_rank_lower_bounds,
+    cut_ranks,
+    mixed_rank,
+    mixed_rank_lower_bound,
+    probability_ranks,
+)
+from llr.models.markov import HiddenMarkovModel
 from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, named
+from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
@@ -36,6 +44,7 @@ from llr.oracles.sampling import ModelWords
 
 OK, FAILED, INTERRUPTED = 0, 1, 3
 
+MAX_DIGITS = 18
 MAX_EXACT_NODES = 1 << 16
 MAX_FLOAT_NODES = 1 << 12
 
@@ -95,7 +104,11 @@ def print_json(value: object) -> None:
 def parse_integer(written: str, argument: str, least: int = 0) -> int:
     """Return an integer of at least ``least``, or raise InputError."""
     digits = written.strip()
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 18 or int(digits) < least:
+    if not (digits.isascii() and digits.isdigit()):
+        raise InputError(argument, written, f"an integer of at least {least}")
+    if len(digits) > MAX_DIGITS:
+        raise InputError(argument, written, f"an integer of at most {MAX_DIGITS} digits")
+    if int(digits) < least:
         raise InputError(argument, written, f"an integer of at least {least}")
     return int(digits)
 
@@ -113,32 +126,69 @@ def show(item: object) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=max(100, console.width))
+    if isinstance(item, Table) and item.title:
+        console.print(item.title, soft_wrap=True, markup=False, highlight=False)
+        item.title = None
     console.print(item, soft_wrap=isinstance(item, str))
+
+
+RANKS: Mapping[str, str] = {
+    "cut": "cut_ranks",
+    "mixed": "mixed_rank",
+    "probability": "probability_ranks",
+}
 
 
 @main.command()
 @click.argument("target")
+@click.option(
+    "--kind",
+    default="cut",
+    show_default=True,
+    metavar="|".join(RANKS),
+    help="Histories of one length, or mixed; or the rank of the probabilities M(f|h).",
+)
 @json_option
-def rank(target: str, as_json: bool) -> None:
-    """Print the exact rank of every cut of TARGET."""
+def rank(target: str, kind: str, as_json: bool) -> None:
+    """Print the exact rank of every cut of TARGET.
+
+    The logits of a hidden Markov model are irrational: its cut and mixed ranks are certified lower
+    bounds.
+    """
+    if kind not in RANKS:
+        raise InputError("--kind", kind, "one of " + ", ".join(RANKS))
     model = llr.target(target)
-    ranks = cut_ranks(model)
+    exact = kind == "probability" or not isinstance(model, HiddenMarkovModel)
+    ranks = ranks_of(model, kind, exact)
     if as_json:
         print_json(
             {
                 "target": target,
                 "alphabet_size": model.alphabet_size,
                 "horizon": model.horizon,
-                "cut_ranks": list(ranks),
-                "exact": True,
+                **({} if kind == "cut" else {"kind": kind}),
+                RANKS[kind]: ranks[0] if kind == "mixed" else list(ranks),
+                "exact": exact,
             }
         )
         return
-    found = table(f"cut ranks of {target}", "cut", "rank")
-    for s, r in enumerate(ranks, start=1):
-        found.add_row(str(s), str(r))
-    show(found)
-    show(f"k = {model.alphabet_size}, T = {model.horizon}, largest cut rank {max(ranks)} (exact)")
+    if kind != "mixed":
+        found = table(f"{kind} ranks of {target}", "cut", "rank")
+        for s, r in enumerate(ranks, start=1):
+            found.add_row(str(s), str(r))
+        show(found)
+    what = "mixed rank" if kind == "mixed" else f"largest {kind} rank"
+    how = "exact" if exact else "certified lower bound"
+    show(f"k = {model.alphabet_size}, T = {model.horizon}, {what} {max(ranks)} ({how})")
+
+
+def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
+    """Return the ranks of one kind, per cut; the mixed rank alone."""
+    if kind == "probability":
+        return probability_ranks(model)
+    if kind == "mixed":
+        return [mixed_rank(model) if exact else mixed_rank_lower_bound(model)]
+    return cut_ranks(model) if exact else cut_rank_lower_bounds(model)
 
 
 @main.command()
@@ -331,16 +381,18 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
     widest = decimal(width, "--width")
     if widest <= 0:
         raise InputError("--width", width, "a positive number")
-    apart = distances.total_variation(one, two, fraction(widest))
-    divergence = distances.kl_divergence(one, two).enclosure(fraction(widest))
-    lower, upper = divergence.as_strings()
+    computed = fraction(widest) / 2  # the other half is left to the rounding of the decimals
+    try:
+        apart = distances.total_variation(one, two, computed)
+        divergence = distances.kl_divergence(one, two).enclosure(computed)
+    except UndecidedError:
+        raise InputError("--width", width, f"reached within {LIMIT_BITS} bits") from None
     value = {
         "first": first,
         "second": second,
-        "total_variation": apart.as_json(),
+        "total_variation": apart.as_json(fraction(widest)),
         "kl": {
-            "lower": lower,
-            "upper": upper,
+            **divergence.as_json(fraction(widest)),
             "method": "exact" if divergence.exact else "enclosed",
         },
     }

@@ -20,7 +20,7 @@ class InputError(LlrError, ValueError):
         self.argument = argument
         self.value = value
         self.expected = expected
-        super().__init__(f"{argument} must be {expected}, not {shorten(value)}")
+        super().__init__(f"{on_one_line(argument)} must be {expected}, not {shorten(value)}")
 
 
 class OracleError(LlrError):
@@ -37,9 +37,13 @@ class TooLargeError(LlrError):
 
 def shorten(value: object, length: int = 80) -> str:
     """Return ``repr(value)`` on one line, cut to ``length`` characters."""
-    text = value if isinstance(value, ShownAs) else repr(value)
-    text = " ".join(str(text).split())
+    text = on_one_line(str(value) if isinstance(value, ShownAs) else repr(value))
     return text if len(text) <= length else text[: length - 3] + "..."
+
+
+def on_one_line(text: str) -> str:
+    """Return the text with every run of white space as one blank."""
+    return " ".join(text.split())
 
 
 class ShownAs(str):

@@ -72,6 +72,13 @@ def target(written: str) -> LanguageModel:
     Raises:
         InputError: there is no such file or family, or a value is out of range.
     """
-    if written.endswith(".json") or Path(written).is_file():
-        return load(written)
-    return family_target(written)
+    return (
+        load(written) if written.endswith(".json") or _is_file(written) else family_target(written)
+    )
+
+
+def _is_file(written: str) -> bool:
+    try:
+        return Path(written).is_file()
+    except (OSError, ValueError):  # no name that a file could have
+        return False

@@ -10,13 +10,15 @@ from __future__ import annotations
 import contextlib
 import time
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis.errors import HypothesisWarning
+from hypothesis.internal.conjecture import providers
 from hypothesis.strategies import SearchStrategy
+from sortedcontainers import SortedSet
 
 from llr.errors import InputError, UndecidedError
 from llr.numbers.balls import Number, Real
@@ -164,13 +166,14 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
     )
     @given(strategy)
     def attempt(instance: Any) -> None:
-        found.tried += 1
         try:
-            measurement: Measurement = check(instance)
+            measurement: Measurement = check(instance)  # may assume() the instance away
             holds = measurement.holds()
         except UndecidedError as error:
+            found.tried += 1
             found.undecided = found.undecided or str(error)
             return
+        found.tried += 1
         if not holds:
             found.counterexample, found.refutation = instance, measurement
             raise _RefutedError
@@ -179,11 +182,39 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
         if ratio > found.worst or found.worst_instance is None:
             found.worst, found.worst_instance = ratio, instance
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), _without_local_constants():
         warnings.simplefilter("ignore", HypothesisWarning)
         with contextlib.suppress(_RefutedError):
             attempt()
     return found
+
+
+@contextlib.contextmanager
+def _without_local_constants() -> Iterator[None]:
+    """Keep Hypothesis from drawing constants that it finds in whatever modules are loaded.
+
+    The same seed must try the same instances in every process.  Hypothesis has no setting for
+    this, so its own function is replaced where it exists.
+    """
+    reads = getattr(providers, "_get_local_constants", None)
+    cache = getattr(getattr(providers, "CONSTANTS_CACHE", None), "cache", None)
+    empty = getattr(providers, "Constants", None)
+    if reads is None or cache is None or empty is None:
+        yield
+        return
+    nothing = empty(
+        integers=SortedSet(),
+        floats=SortedSet(key=providers.float_to_int),
+        bytes=SortedSet(),
+        strings=SortedSet(),
+    )
+    cache.clear()
+    providers._get_local_constants = lambda: nothing
+    try:
+        yield
+    finally:
+        providers._get_local_constants = reads
+        cache.clear()
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,11 @@ def _check_span(span: Span, least: int, argument: str) -> None:
         )
 
 
+def _check_units(units: Sequence[LogitUnit]) -> None:
+    if not units:
+        raise InputError("units", units, "at least one unit")
+
+
 def rationals(*, size: int = 3, integers: bool = False) -> SearchStrategy[fmpq]:
     """Return rationals near zero; integers are drawn first and shrunk to.
 
@@ -76,16 +81,14 @@ def _square_matrices(draw: DrawFn, d: int, integers: bool) -> list[list[fmpq]]:
     return [[draw(entries) for _ in range(d)] for _ in range(d)]
 
 
-@st.composite
 def isans(
-    draw: DrawFn,
     *,
     horizons: Span = (1, 4),
     alphabet_sizes: Span = (2, 3),
     dimensions: Span = (1, 3),
     units: Sequence[LogitUnit] = (NAT,),
     integers: bool = False,
-) -> Isan:
+) -> SearchStrategy[Isan]:
     """Return time-varying ISANs, generic and structured: sparse, permuting, nilpotent, with zeros.
 
     Args:
@@ -97,50 +100,70 @@ def isans(
     _check_span(horizons, 1, "horizons")
     _check_span(alphabet_sizes, 2, "alphabet_sizes")
     _check_span(dimensions, 1, "dimensions")
-    t = draw(st.integers(*horizons))
-    k = draw(st.integers(*alphabet_sizes))
-    d = draw(st.integers(*dimensions))
-    entries = rationals(size=2, integers=integers)
-    return Isan(
-        k,
-        t,
-        [draw(entries) for _ in range(d)],
-        [[draw(_square_matrices(d, integers)) for _ in range(k)] for _ in range(t - 1)],
-        [[[draw(entries) for _ in range(d)] for _ in range(k)] for _ in range(t)],
-        draw(st.sampled_from(list(units))),
-    )
+    _check_units(units)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Isan:
+        t = draw(st.integers(*horizons))
+        k = draw(st.integers(*alphabet_sizes))
+        d = draw(st.integers(*dimensions))
+        entries = rationals(size=2, integers=integers)
+        return Isan(
+            k,
+            t,
+            [draw(entries) for _ in range(d)],
+            [[draw(_square_matrices(d, integers)) for _ in range(k)] for _ in range(t - 1)],
+            [[[draw(entries) for _ in range(d)] for _ in range(k)] for _ in range(t)],
+            draw(st.sampled_from(list(units))),
+        )
+
+    return drawn()
 
 
-@st.composite
-def noisy_parities(draw: DrawFn, *, bits: Span = (1, 4)) -> Isan:
+def noisy_parities(*, bits: Span = (1, 4)) -> SearchStrategy[Isan]:
     """Return noisy parities over every secret, with noise 1/10, 1/4, 1/3 or 49/100."""
     _check_span(bits, 1, "bits")
-    n = draw(st.integers(*bits))
-    secret = "".join(draw(st.lists(st.sampled_from("01"), min_size=n, max_size=n)))
-    noise = draw(st.sampled_from(["1/4", "1/10", "1/3", "49/100"]))
-    return families.noisy_parity(n, secret, noise)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Isan:
+        n = draw(st.integers(*bits))
+        secret = "".join(draw(st.lists(st.sampled_from("01"), min_size=n, max_size=n)))
+        noise = draw(st.sampled_from(["1/4", "1/10", "1/3", "49/100"]))
+        return families.noisy_parity(n, secret, noise)
+
+    return drawn()
 
 
-@st.composite
-def fourier_sparse(draw: DrawFn, *, bits: Span = (1, 4), terms: Span = (1, 3)) -> Isan:
+def fourier_sparse(*, bits: Span = (1, 4), terms: Span = (1, 3)) -> SearchStrategy[Isan]:
     """Return labels whose logit is a sum of few characters."""
     _check_span(bits, 1, "bits")
     _check_span(terms, 1, "terms")
-    n = draw(st.integers(*bits))
-    sets = st.text("01", min_size=n, max_size=n)
-    nonzero = rationals(size=3).filter(lambda x: x != 0)
-    found = draw(st.dictionaries(sets, nonzero, min_size=1, max_size=min(terms[1], 2**n)))
-    return families.fourier_sparse(n, found)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Isan:
+        least = (terms[0] - 1).bit_length()  # so many bits have enough sets
+        n = draw(st.integers(max(bits[0], least), max(bits[1], least)))
+        sets = st.text("01", min_size=n, max_size=n)
+        nonzero = rationals(size=3).filter(lambda x: x != 0)
+        most = min(terms[1], 2**n)
+        found = draw(st.dictionaries(sets, nonzero, min_size=terms[0], max_size=most))
+        return families.fourier_sparse(n, found)
+
+    return drawn()
 
 
-@st.composite
-def copies(draw: DrawFn, *, tokens: Span = (1, 2), alphabet_sizes: Span = (2, 3)) -> Isan:
+def copies(*, tokens: Span = (1, 2), alphabet_sizes: Span = (2, 3)) -> SearchStrategy[Isan]:
     """Return copy models of strength 1 to 8."""
     _check_span(tokens, 1, "tokens")
     _check_span(alphabet_sizes, 2, "alphabet_sizes")
-    return families.copy(
-        draw(st.integers(*tokens)), draw(st.integers(*alphabet_sizes)), draw(st.integers(1, 8))
-    )
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Isan:
+        return families.copy(
+            draw(st.integers(*tokens)), draw(st.integers(*alphabet_sizes)), draw(st.integers(1, 8))
+        )
+
+    return drawn()
 
 
 def spikes(*, horizons: Span = (1, 5)) -> SearchStrategy[Isan]:
@@ -164,27 +187,30 @@ def targets(*, horizons: Span = (1, 4)) -> SearchStrategy[Isan]:
     return st.one_of(found)
 
 
-@st.composite
 def tabulated_models(
-    draw: DrawFn, *, horizons: Span = (1, 3), alphabet_sizes: Span = (2, 3)
-) -> TabulatedModel:
+    *, horizons: Span = (1, 3), alphabet_sizes: Span = (2, 3)
+) -> SearchStrategy[TabulatedModel]:
     """Return models with arbitrary small logits at every prefix: usually of full cut rank."""
     _check_span(horizons, 1, "horizons")
     _check_span(alphabet_sizes, 2, "alphabet_sizes")
-    t = draw(st.integers(*horizons))
-    k = draw(st.integers(*alphabet_sizes))
-    table: dict[Word, list[fmpq]] = {
-        prefix: [draw(rationals(size=2)) for _ in range(k)]
-        for length in range(t)
-        for prefix in words(k, length)
-    }
-    return TabulatedModel(k, t, table)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> TabulatedModel:
+        t = draw(st.integers(*horizons))
+        k = draw(st.integers(*alphabet_sizes))
+        table: dict[Word, list[fmpq]] = {
+            prefix: [draw(rationals(size=2)) for _ in range(k)]
+            for length in range(t)
+            for prefix in words(k, length)
+        }
+        return TabulatedModel(k, t, table)
+
+    return drawn()
 
 
-@st.composite
 def row_families(
-    draw: DrawFn, *, rows: Span = (1, 8), columns: Span = (1, 4), wide: bool = False
-) -> list[RationalRow]:
+    *, rows: Span = (1, 8), columns: Span = (1, 4), wide: bool = False
+) -> SearchStrategy[list[RationalRow]]:
     """Return lists of rows of equal length: low rank, repeats and zeros are common.
 
     Args:
@@ -193,19 +219,24 @@ def row_families(
     """
     _check_span(rows, 1, "rows")
     _check_span(columns, 1, "columns")
-    width = draw(st.integers(*columns))
-    entries = wide_rationals() if wide else rationals(size=9)
-    fresh = st.lists(entries, min_size=width, max_size=width).map(tuple)
-    found: list[RationalRow] = []
-    for _ in range(draw(st.integers(*rows))):
-        combined: bool = draw(st.booleans())
-        if found and combined:
-            left, right = draw(st.sampled_from(found)), draw(st.sampled_from(found))
-            a, b = draw(st.integers(-3, 3)), draw(st.integers(-3, 3))
-            found.append(tuple(a * x + b * y for x, y in zip(left, right, strict=True)))
-        else:
-            found.append(draw(fresh))
-    return found
+
+    @st.composite
+    def drawn(draw: DrawFn) -> list[RationalRow]:
+        width = draw(st.integers(*columns))
+        entries = wide_rationals() if wide else rationals(size=9)
+        fresh = st.lists(entries, min_size=width, max_size=width).map(tuple)
+        found: list[RationalRow] = []
+        for _ in range(draw(st.integers(*rows))):
+            combined: bool = draw(st.booleans())
+            if found and combined:
+                left, right = draw(st.sampled_from(found)), draw(st.sampled_from(found))
+                a, b = draw(st.integers(-3, 3)), draw(st.integers(-3, 3))
+                found.append(tuple(a * x + b * y for x, y in zip(left, right, strict=True)))
+            else:
+                found.append(draw(fresh))
+        return found
+
+    return drawn()
 
 
 def low_rank_matrices(
@@ -230,24 +261,35 @@ def low_rank_matrices(
     return products()
 
 
-@st.composite
 def logit_pairs(
-    draw: DrawFn, *, alphabet_sizes: Span = (2, 5), units: Sequence[LogitUnit] = (NAT,)
-) -> tuple[RationalRow, RationalRow, LogitUnit]:
+    *, alphabet_sizes: Span = (2, 5), units: Sequence[LogitUnit] = (NAT,)
+) -> SearchStrategy[tuple[RationalRow, RationalRow, LogitUnit]]:
     """Return two rows of integer logits of one length, and a unit; often u = -v or nearly so."""
     _check_span(alphabet_sizes, 2, "alphabet_sizes")
-    k = draw(st.integers(*alphabet_sizes))
-    entries = st.integers(-12, 12).map(fmpq)
-    u = tuple(draw(st.lists(entries, min_size=k, max_size=k)))
-    mirrored = draw(st.booleans())
-    v = tuple(-x for x in u) if mirrored else tuple(draw(st.lists(entries, min_size=k, max_size=k)))
-    return u, v, draw(st.sampled_from(list(units)))
+    _check_units(units)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> tuple[RationalRow, RationalRow, LogitUnit]:
+        k = draw(st.integers(*alphabet_sizes))
+        entries = st.integers(-12, 12).map(fmpq)
+        u = tuple(draw(st.lists(entries, min_size=k, max_size=k)))
+        mirrored = draw(st.booleans())
+        v = (
+            tuple(-x for x in u)
+            if mirrored
+            else tuple(draw(st.lists(entries, min_size=k, max_size=k)))
+        )
+        return u, v, draw(st.sampled_from(list(units)))
+
+    return drawn()
 
 
 def words_of(*, alphabet_size: int, length: int) -> SearchStrategy[Word]:
     """Return words of one length."""
     if alphabet_size < 2:
         raise InputError("alphabet_size", alphabet_size, "an integer of at least 2")
+    if length < 0:
+        raise InputError("length", length, "an integer of at least 0")
     return st.lists(st.integers(0, alphabet_size - 1), min_size=length, max_size=length).map(tuple)
 
 

@@ -33,7 +33,7 @@ class Distance:
         value: the distance itself, or None if it is "too large" to compute.
         enclosure: rational ends; equal if the distance is known exactly.
         method: "exact", "enclosed" or "too large".
-        nodes: merged prefixes visited.
+        nodes: merged prefixes visited in one pass.
     """
 
     value: Real | None
@@ -41,10 +41,13 @@ class Distance:
     method: str
     nodes: int
 
-    def as_json(self) -> dict[str, str]:
-        """Return lower, upper and method; exact values as p/q, others as outward decimals."""
-        lower, upper = self.enclosure.as_strings()
-        return {"lower": lower, "upper": upper, "method": self.method}
+    def as_json(self, width: Fraction | None = None) -> dict[str, str]:
+        """Return lower, upper and method; exact values as p/q, others as outward decimals.
+
+        Args:
+            width: with it, enough digits that rounding adds at most half of it.
+        """
+        return {**self.enclosure.as_json(width), "method": self.method}
 
 
 class _NotRationalError(Exception):
@@ -106,7 +109,7 @@ def kl_divergence(
     """
     _check_pair(first, second)
     walk = _Walk(first, second, max_nodes, by_ratio=False)
-    if not any(differ for *_, differ in walk.differences()):
+    if not any([differ for *_, differ in walk.differences()]):  # the list visits every prefix
         return Real(fmpq(0))
 
     def evaluate() -> arb:
@@ -218,6 +221,7 @@ class _Walk:
 
     def layers(self, door: _Door) -> dict[Key, _Group]:
         """Return the groups of words."""
+        self.nodes = 0
         layer: dict[Key, _Group] = {self._root(door): _Group(door.one, door.one)}
         for length in range(self._first.horizon):
             layer = self._next(layer, door, last=length == self._first.horizon - 1)
@@ -225,6 +229,7 @@ class _Walk:
 
     def marked(self, door: _Door, marks: Callable[[State], bool]) -> Weight:
         """Return the mass of words with some prefix at a marked state of the second model."""
+        self.nodes = 0
         layer: dict[Key, _Group] = {self._root(door): _Group(door.one, door.one)}
         found = door.zero
         for length in range(self._first.horizon):

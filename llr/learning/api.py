@@ -171,6 +171,9 @@ def learn(
         horizon = oracle.horizon if horizon is None else horizon
     k = check_size(alphabet_size, 2, "alphabet_size")
     t = check_size(horizon, 1, "horizon")
+    if isinstance(oracle, LanguageModel):
+        _same("alphabet_size", k, oracle.alphabet_size)
+        _same("horizon", t, oracle.horizon)
     check_size(seed, 0, "seed")
     check_size(samples, 1, "samples")
     check_size(max_epochs, 1, "max_epochs")
@@ -187,7 +190,7 @@ def learn(
     ledger = Ledger(asked, k, t, numbers)
     learner = PrintedLearner(
         ledger,
-        words or OracleWords(ledger, scale, numbers),
+        OracleWords(ledger, scale, numbers) if words is None else words,
         alphabet_size=k,
         horizon=t,
         unit=scale,
@@ -223,6 +226,12 @@ def learn(
     )
 
 
+def _same(argument: str, given: int, own: int) -> None:
+    """Raise InputError unless a size is the model's own."""
+    if given != own:
+        raise InputError(argument, given, f"{own}, the model's own, or left out")
+
+
 def _as_oracle(
     oracle: LogitOracle | LanguageModel | Callable[[Word], Sequence[Any]],
     arithmetic: Arithmetic,
@@ -231,7 +240,7 @@ def _as_oracle(
     if isinstance(oracle, LanguageModel):
         exact: LogitOracle = ModelOracle(oracle)
         asked = exact if arithmetic is EXACT else FloatOracle(exact, oracle)
-        return asked, words or ModelWords(oracle)
+        return asked, ModelWords(oracle) if words is None else words
     if isinstance(oracle, LogitOracle):
         return oracle, words
     if callable(oracle):

@@ -79,7 +79,7 @@ class HighsChainProgram:
         problem = pulp.LpProblem("chain")
         problem += 0
         c: list[list[pulp.LpVariable]] = [[]] + [
-            [pulp.LpVariable(f"c_{s}_{i}", -BOX, BOX) for i in range(width)]
+            [problem.add_variable(f"c_{s}_{i}", -BOX, BOX) for i in range(width)]
             for s, width in enumerate(widths, start=2)
         ]
         equations: list[tuple[list[tuple[float, pulp.LpVariable]], float]] = []
@@ -99,7 +99,7 @@ class HighsChainProgram:
                 problem += pulp.LpAffineExpression([(v, a) for a, v in left]) == right
             elif abs(right) > SATISFIED:
                 return None
-        if problem.constraints:
+        if problem.numConstraints():
             problem.solve(pulp.HiGHS(msg=False, threads=1))
             status = problem.solverModel.getModelStatus()
             if status == highspy.HighsModelStatus.kInfeasible:

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from llr.errors import InputError
+from llr.errors import InputError, ShownAs
 from llr.learning.program import chain_program
 from llr.learning.table import Cut, Table, extended_futures, one_token_futures
 from llr.models.base import LanguageModel, State, Word, check_word
@@ -57,7 +57,7 @@ class LearnedModel(LanguageModel):
     def read(self, state: State) -> Row:
         """Return the predicted logits, centred; zeros where the program is infeasible."""
         found = self.program.read(state)
-        return self._uniform if found is None else found
+        return self._uniform if found is None else self.arithmetic.centred(found)
 
     def represents(self, state: State) -> bool:
         """True if the chain program is feasible at this state."""
@@ -91,7 +91,7 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
     cuts = _list(value["cuts"], "cuts")
     stored = max(1, horizon - 1)
     if len(cuts) != stored:
-        raise InputError("cuts", f"a list of {len(cuts)}", f"a list of {stored}")
+        raise InputError("cuts", ShownAs(f"a list of {len(cuts)}"), f"a list of {stored}")
     futures: list[tuple[Word, ...]] = []
     for s, cut in enumerate(cuts, start=1):
         name = f"cuts[{s - 1}]"
@@ -101,8 +101,6 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
     last = _futures(value["last_futures"], k, 1, "last_futures")
     if horizon > 1:
         futures.append(last)
-    elif last != futures[0]:
-        raise InputError("last_futures", value["last_futures"], "the futures of cut 1 when T = 1")
     found = []
     for s, cut in enumerate(cuts, start=1):
         name = f"cuts[{s - 1}]"
@@ -113,14 +111,18 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
             for h in _list(cut["histories"], f"{name}.histories")
         )
         rows = _list(cut["rows"], f"{name}.rows")
-        if len(rows) != len(histories) or (s == 1 and len(rows) != 1):
-            expected = "a list of 1" if s == 1 else f"a list of {len(histories)}"
-            raise InputError(f"{name}.rows", f"a list of {len(rows)}", expected)
+        if s == 1 and len(histories) != 1:
+            raise InputError(f"{name}.histories", cut["histories"], "the empty history alone")
+        if len(rows) != len(histories):
+            count = ShownAs(f"a list of {len(rows)}")
+            raise InputError(f"{name}.rows", count, f"a list of {len(histories)}")
         parsed = []
         for i, row in enumerate(rows):
             where = f"{name}.rows[{i}]"
             if len(_list(row, where)) != len(columns):
-                raise InputError(where, f"a list of {len(row)}", f"a list of {len(columns)}")
+                raise InputError(
+                    where, ShownAs(f"a list of {len(row)}"), f"a list of {len(columns)}"
+                )
             parsed.append(tuple(arithmetic.scalar(x, f"{where}[{j}]") for j, x in enumerate(row)))
         found.append(Cut(histories, futures[s - 1], columns, tuple(parsed)))
     return LearnedModel(Table(k, horizon, tuple(found), last, arithmetic), unit)

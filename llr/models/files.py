@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import json
 import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from llr.errors import InputError, ShownAs
@@ -39,12 +39,17 @@ def read_json(path: str | Path) -> Any:
     """
     name = str(path)
     try:
-        size = Path(path).stat().st_size
-        if size > MAX_BYTES:
-            raise InputError(name, ShownAs(f"{size} bytes"), f"at most {MAX_BYTES} bytes")
+        status = Path(path).stat()
+        if status.st_size > MAX_BYTES:
+            raise InputError(name, ShownAs(f"{status.st_size} bytes"), f"at most {MAX_BYTES} bytes")
+        if not S_ISREG(status.st_mode):
+            raise InputError(name, ShownAs("a folder or a device"), "a readable file")
         data = Path(path).read_bytes()
-    except OSError as error:
-        raise InputError(name, ShownAs(error.strerror or error), "a readable file") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(name, ShownAs(reason), "a readable file") from None
     try:
         written = data.decode("utf-8")
     except UnicodeDecodeError:
@@ -60,26 +65,39 @@ def write_json(path: str | Path, value: object) -> None:
     """Write a JSON file whole or not at all.
 
     Raises:
-        InputError: the folder is missing or cannot be written.
+        InputError: the folder is missing, the file cannot be written, or is no plain file.
     """
     check_writable(path, "out")
-    handle, temporary = tempfile.mkstemp(dir=Path(path).parent, suffix=".part")
+    written = json.dumps(value, indent=1, allow_nan=False) + "\n"
+    temporary = Path(path).parent / f".{os.getpid()}.part"
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            json.dump(value, stream, indent=1)
-            stream.write("\n")
+        temporary.write_text(written, encoding="utf-8")
         os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    except OSError as error:
+        raise InputError(
+            "out", str(path), f"a file that can be written ({error.strerror})"
+        ) from None
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def check_writable(path: str | Path, argument: str) -> None:
-    """Raise InputError unless ``path`` can be created in its folder."""
+    """Raise InputError unless ``path`` is a plain file, or can become one in its folder."""
     folder = Path(path).parent
-    if not folder.is_dir():
-        raise InputError(argument, str(path), "in a folder that exists")
-    if Path(path).is_dir() or not os.access(folder, os.W_OK):
+    try:
+        if not folder.is_dir():
+            raise InputError(argument, str(path), "in a folder that exists")
+        exists = os.path.lexists(path)
+        plain = not exists or S_ISREG(os.lstat(path).st_mode)
+        if not exists:
+            Path(path).stat()
+    except FileNotFoundError:
+        pass
+    except (OSError, ValueError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(argument, str(path), "a file that can be written") from None
+    if not plain or not os.access(folder, os.W_OK):
         raise InputError(argument, str(path), "a file that can be written")
 
 
@@ -124,7 +142,7 @@ def parse_header(
         raise InputError(field, ShownAs("missing"), "present in the file")
     for field in sorted(set(value) - known):
         raise InputError(field, value[field], "absent: no such field in this kind of file")
-    if value.get("format", FORMAT) != FORMAT:
+    if type(value.get("format", FORMAT)) is not int or value.get("format", FORMAT) != FORMAT:
         raise InputError("format", value["format"], f"{FORMAT}")
     return (
         check_size(value["alphabet_size"], 2, "alphabet_size"),

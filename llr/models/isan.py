@@ -156,9 +156,18 @@ class Isan(LanguageModel):
 
         It is the largest rank, over L = 0..T-1, of the matrix of all |h| <= L, |f| <= T-L.
 
-        Complexity: T(T-1)/2 eliminations of up to (k r + k) x (L+1) d matrices, r the rank found.
+        Complexity: for each L whose bound, the number of independent columns or the sum of the
+        first L + 1 cut ranks, exceeds the rank found so far: T - L eliminations of (L+1) d columns.
         """
-        return max(self._mixed_rank_at(longest) for longest in range(self.horizon))
+        ranks, found = self.cut_ranks(), 0
+        bounds = [
+            min(sum(ranks[: longest + 1]), self.alphabet_size ** (self.horizon - longest) - 1)
+            for longest in range(self.horizon)
+        ]
+        for longest in sorted(range(self.horizon), key=lambda at: -bounds[at]):
+            if bounds[longest] > found:
+                found = max(found, self._mixed_rank_at(longest))
+        return found
 
     def _mixed_rank_at(self, longest: int) -> int:
         """Return the rank of all histories of 0..L tokens against all futures of 1..T-L.
@@ -183,7 +192,8 @@ class Isan(LanguageModel):
                             ]
                         )
                     )
-            space = rational.row_space(rational.matrix(rows, blocks * d))
+            rows_matrix = rational.matrix(rows, blocks * d)
+            space = rational.take_rows(rows_matrix, rational.independent_rows(rows_matrix))
         images = [
             part * reachable.transpose()
             for part, reachable in zip(_apart(space, d), self.reachable_spaces, strict=False)

@@ -8,8 +8,10 @@ from dataclasses import dataclass
 from flint import fmpq
 
 from llr.errors import InputError, ShownAs
-from llr.models import families
+from llr.models import families, markov, perturbed, teachers
+from llr.models.base import LanguageModel
 from llr.models.isan import Isan
+from llr.numbers.perturbations import NOISES
 from llr.numbers.rational import decimal
 
 
@@ -38,14 +40,16 @@ class Family:
     name: str
     summary: str
     parameters: tuple[Parameter, ...]
-    build: Callable[..., Isan]
+    build: Callable[..., LanguageModel]
     example: str
 
 
 def _integer(written: str, argument: str) -> int:
     digits = written.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 9:
+    if not (digits.isascii() and digits.isdigit()):
         raise InputError(argument, written, "an integer")
+    if len(digits) > 9:
+        raise InputError(argument, written, "an integer of at most 9 digits")
     return int(written)
 
 
@@ -69,7 +73,13 @@ def _terms(written: str, argument: str) -> dict[str, fmpq]:
     return found
 
 
+def _hard_teacher(n: int, length: int, strength: int, padding: int, seed: int) -> Isan:
+    return teachers.hard_teacher(n, teachers.random_program(n, length, seed), strength, padding)
+
+
+_HORIZON = Parameter("T", _integer, "horizon")
 _ALPHABET = Parameter("k", _integer, "alphabet size, at least 2", "2")
+_SEED = Parameter("seed", _integer, "seed of the generator", "0")
 
 FAMILIES: Mapping[str, Family] = {
     family.name: family
@@ -78,10 +88,10 @@ FAMILIES: Mapping[str, Family] = {
             "isan",
             "random ISAN with rational entries; every cut rank generic",
             (
-                Parameter("T", _integer, "horizon"),
+                _HORIZON,
                 _ALPHABET,
                 Parameter("d", _integer, "hidden dimension"),
-                Parameter("seed", _integer, "seed of the generator", "0"),
+                _SEED,
                 Parameter("kind", _word, "one of " + ", ".join(families.KINDS), "rotation"),
             ),
             families.random_isan,
@@ -122,22 +132,68 @@ FAMILIES: Mapping[str, Family] = {
         Family(
             "spike",
             "first token 1 with logit -T, then fair bits",
-            (Parameter("T", _integer, "horizon"),),
+            (_HORIZON,),
             families.spike,
             "spike:T=6",
+        ),
+        Family(
+            "hard",
+            "n fair bits, L noisy copies, the label of a random branching program, fair bits",
+            (
+                Parameter("n", _integer, "number of input bits; T = n + L + 1 + pad"),
+                Parameter("L", _integer, "number of copies and instructions"),
+                Parameter("c", _integer, "strength: a copy is wrong with odds 1 to 4^c", "8"),
+                Parameter("pad", _integer, "number of fair bits after the label", "0"),
+                Parameter("seed", _integer, "seed of the program", "0"),
+            ),
+            _hard_teacher,
+            "hard:n=3,L=4,c=2,pad=1,seed=0",
+        ),
+        Family(
+            "cauchy",
+            "n fair bits x, n fair bits f, a label with odds 2^(s(x) - s(f)), s in binary",
+            (Parameter("n", _integer, "number of bits of x; T = 2 n + 1"),),
+            teachers.cauchy_teacher,
+            "cauchy:n=3",
+        ),
+        Family(
+            "hmm",
+            "random hidden Markov model with rational entries; no ISAN, logits are float64",
+            (
+                _HORIZON,
+                _ALPHABET,
+                Parameter("R", _integer, "number of hidden states"),
+                _SEED,
+            ),
+            markov.random_hidden_markov,
+            "hmm:T=5,k=2,R=2,seed=0",
+        ),
+        Family(
+            "perturbed",
+            "random ISAN plus an error per prefix of at most xi nats: approximately low rank",
+            (
+                _HORIZON,
+                _ALPHABET,
+                Parameter("d", _integer, "hidden dimension of the ISAN"),
+                _SEED,
+                Parameter("xi", _number, "largest error in nats, positive", "1/100"),
+                Parameter("noise", _word, "one of " + ", ".join(NOISES), "random"),
+            ),
+            perturbed.perturbed_isan,
+            "perturbed:T=5,k=2,d=2,seed=0,xi=1/100",
         ),
     )
 }
 
 
-def family_target(written: str) -> Isan:
+def family_target(written: str) -> LanguageModel:
     """Return the model that ``family:name=value,...`` describes.
 
     Raises:
         InputError: unknown family or parameter, or a value out of range; the message names it.
 
-    >>> family_target("parity:n=3,secret=101").cut_ranks()
-    (1, 1, 1, 1)
+    >>> family_target("parity:n=3,secret=101").horizon
+    4
     """
     name, _, rest = written.partition(":")
     family = FAMILIES.get(name)

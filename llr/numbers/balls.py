@@ -55,10 +55,24 @@ class Enclosure:
             _outward(self.upper, digits, ROUND_CEILING),
         )
 
+    def as_json(self, width: Fraction | None = None) -> dict[str, str]:
+        """Return the ends as strings under "lower" and "upper".
+
+        Args:
+            width: with it, enough digits that rounding outwards adds at most half of it.
+        """
+        digits = 12
+        if width is not None and not self.exact:
+            size = max(abs(self.lower), abs(self.upper)) / width
+            digits = max(digits, len(str(int(size))) + 2)
+        lower, upper = self.as_strings(digits)
+        return {"lower": lower, "upper": upper}
+
 
 def _outward(value: Fraction, digits: int, rounding: str) -> str:
     context = Context(prec=digits, rounding=rounding, Emin=-(10**9), Emax=10**9)
-    return str(context.divide(Decimal(value.numerator), Decimal(value.denominator)).normalize())
+    quotient = context.divide(Decimal(value.numerator), Decimal(value.denominator))
+    return str(context.normalize(quotient))
 
 
 def _ends(ball: arb, bits: int) -> tuple[fmpq, fmpq]:
@@ -194,7 +208,7 @@ class Real:
         return (self - other).sign() >= 0
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Real | fmpq | Fraction | int):
+        if not isinstance(other, Real | fmpq | fmpz | Fraction | int):
             return NotImplemented
         return (self - other).sign() == 0
 
@@ -340,6 +354,23 @@ def largest(terms: Sequence[Number]) -> Real:
         return found
 
     return Real(ball)
+
+
+def nearest_float(x: Real) -> float:
+    """Return the double nearest to ``x``: both ends of a ball round to it.
+
+    Raises:
+        UndecidedError: the precision limit is reached.
+    """
+    if x.exact is not None:
+        return float(fraction(x.exact))
+
+    def attempt() -> float | None:
+        ball = x.ball()
+        lower, upper = (float(fraction(end.fmpq())) for end in (ball.lower(), ball.upper()))
+        return lower if lower == upper else None
+
+    return at_precision(attempt)
 
 
 def at_precision(attempt: Callable[[], Found | None]) -> Found:

@@ -11,13 +11,17 @@ from flint import fmpq
 from numpy.typing import NDArray
 
 from llr.errors import InputError
-from llr.numbers.rational import RationalRow, Vector, fraction
+from llr.numbers import balls
+from llr.numbers.rational import RationalRow, Vector
 from llr.numbers.units import LogitUnit
 
 Array: TypeAlias = NDArray[Any]
 
 RANK_TOLERANCE = 1e-9
-"""A row whose remainder is below this fraction of the largest entry counts as dependent."""
+"""A row whose remainder is below this fraction of the largest entry (or of 1) is dependent."""
+
+CENTRED = 2.0**-50
+"""A mean below this fraction of the largest entry is rounding."""
 
 BOX_TOLERANCE = 1e-7
 """How far a coefficient may leave its box before it counts as outside."""
@@ -51,21 +55,35 @@ def matrix(rows: Sequence[Sequence[float]], columns: int) -> Array:
 
 
 def centred(row: Sequence[float]) -> tuple[float, ...]:
-    """Return the row less its mean."""
-    mean = math.fsum(row) / len(row)
-    return tuple(x - mean for x in row)
+    """Return the row less its mean; a row that is centred up to rounding is returned as it is.
+
+    Raises:
+        InputError: the row is too large for float64 to centre.
+    """
+    try:
+        mean = math.fsum(row) / len(row)
+    except OverflowError:
+        mean = math.fsum(x / len(row) for x in row)
+    if abs(mean) <= CENTRED * max(abs(x) for x in row):
+        return tuple(row)
+    found = tuple(x - mean for x in row)
+    if not all(map(math.isfinite, found)):
+        raise InputError("logits", max(row, key=abs), "small enough for float64 to centre")
+    return found
 
 
 def from_rational(row: RationalRow, unit: LogitUnit) -> tuple[float, ...]:
     """Return rational logits in the given unit as floats in nats, correctly rounded."""
-    if unit.base is None:
-        return tuple(float(fraction(x)) for x in row)
-    return tuple(float(unit.in_nats(x)) for x in row)
+    return tuple(balls.nearest_float(unit.in_nats(x)) for x in row)
 
 
 def to_rational(row: Sequence[float]) -> RationalRow:
-    """Return the dyadic rationals that the floats of a row stand for."""
-    return Vector(fmpq(*x.as_integer_ratio()) for x in row)
+    """Return the dyadic rationals that the floats of a row stand for.
+
+    Raises:
+        InputError: a float is NaN or infinite.
+    """
+    return Vector(fmpq(*finite(x, "logit").as_integer_ratio()) for x in row)
 
 
 def independent_rows(m: Array) -> tuple[int, ...]:

@@ -26,12 +26,14 @@ def _hash(seed: int, prefix: Prefix, salt: int) -> int:
 
 
 def _random(row: RationalRow, amplitude: fmpq, seed: int, prefix: Prefix) -> RationalRow:
-    """Add an error spread over [-amplitude, amplitude], centred."""
+    """Add an error drawn from a box and centred: every entry stays within the amplitude.
+
+    Centring multiplies a largest entry by at most 2 (k-1)/k, which the box makes up for.
+    """
+    k = len(row)
+    box = amplitude * fmpq(k, 2 * (k - 1))
     error = centred(
-        [
-            amplitude * fmpq(_hash(seed, prefix, a) % (2 * _GRID + 1) - _GRID, 2 * _GRID)
-            for a in range(len(row))
-        ]
+        [box * fmpq(_hash(seed, prefix, a) % (2 * _GRID + 1) - _GRID, _GRID) for a in range(k)]
     )
     return tuple(x + e for x, e in zip(row, error, strict=True))
 

@@ -78,7 +78,7 @@ def decimal(value: object, argument: str = "value") -> fmpq:
     >>> decimal("1e-2"), decimal(0.01), decimal("3/7")
     (1/100, 1/100, 3/7)
     """
-    text = repr(value) if isinstance(value, float) else value
+    text = float.__repr__(value) if isinstance(value, float) else value
     if isinstance(text, str) and _PATTERN.fullmatch(text) is None:
         try:
             number = Decimal(text)
@@ -111,7 +111,7 @@ class Vector(tuple[fmpq, ...]):
 
     def __hash__(self) -> int:
         if self._hash is None:
-            self._hash = hash(tuple((x.p, x.q) for x in self))
+            self._hash = super().__hash__()
         return self._hash
 
 

@@ -21,6 +21,9 @@ from llr.numbers.rational import ONE, ZERO, centred, parse, text
 _PATTERN = re.compile(r"ln ([0-9]+(?:/[0-9]+)?)")
 
 
+MAX_WEIGHT_BITS = 1 << 20
+
+
 class Link(Protocol):
     """How a row of k rationals fixes the probabilities of the next token.
 
@@ -68,7 +71,10 @@ class LogitUnit:
         match = _PATTERN.fullmatch(written) if isinstance(written, str) else None
         if match is None:
             raise InputError(argument, written, '"nat" or "ln q" for a rational q > 1')
-        return LogitUnit(parse(match.group(1), argument))
+        base = parse(match.group(1), argument)
+        if base <= 1:
+            raise InputError(argument, written, '"nat" or "ln q", rational q > 1')
+        return LogitUnit(base)
 
     def __str__(self) -> str:
         return "nat" if self.base is None else f"ln {text(self.base)}"
@@ -86,7 +92,7 @@ class LogitUnit:
         """Return exact softmax weights up to a common factor, or None where they are not rational.
 
         They are rational if all logits agree, or if the unit is ln q and the logits differ by
-        integers.
+        integers; weights of more than ``MAX_WEIGHT_BITS`` bits count as not rational.
         """
         low = min(logits)
         steps = [x - low for x in logits]
@@ -94,6 +100,8 @@ class LogitUnit:
             return [ONE] * len(steps)
         if self.base is None or any(s.q != 1 for s in steps):
             return None
+        if max(steps) * max(self.base.p.bit_length(), self.base.q.bit_length()) > MAX_WEIGHT_BITS:
+            return None  # rational, but too long to write down
         return [self.base ** int(s.p) for s in steps]
 
     def ball_weights(self, logits: Sequence[fmpq]) -> list[arb]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from llr.errors import InputError, OracleError, shorten
@@ -74,10 +74,14 @@ class Ledger:
         """Return Lhat(h.a) for a = 0..k-1, for each prefix h; what is new goes out as one batch.
 
         Raises:
+            InputError: a prefix is longer than T - 1.
             OracleError: an answer has the wrong length or is not finite (not rational, in exact
                 arithmetic).
         """
         new = [p for p in dict.fromkeys(prefixes) if p not in self._rows]
+        for p in new:
+            if len(p) >= self._horizon:
+                raise InputError("prefix", p, f"at most {self._horizon - 1} tokens long")
         if new:
             for p, row in zip(new, self._ask(new), strict=True):
                 self._rows[p] = row
@@ -94,7 +98,8 @@ class Ledger:
             OracleError: some answer differs from the first one.
         """
         asked = self.log
-        again = asked[:: max(1, len(asked) // self.RECHECKED)][: self.RECHECKED]
+        many = min(self.RECHECKED, len(asked))
+        again = [asked[i * len(asked) // many] for i in range(many)]
         self.counts.rechecks += len(again)
         for prefix, row in zip(again, self._ask(again), strict=True):
             if row != self._rows[prefix]:
@@ -106,6 +111,10 @@ class Ledger:
 
     def _ask(self, prefixes: Sequence[Word]) -> list[Row]:
         answers = self._oracle.logits(prefixes)
+        if not _is_row(answers):
+            raise OracleError(
+                f"oracle answer must be {len(prefixes)} rows, one per prefix, not {shorten(answers)}"
+            )
         if len(answers) != len(prefixes):
             raise OracleError(
                 f"oracle answer must be {len(prefixes)} rows, one per prefix, not {len(answers)}"
@@ -114,12 +123,10 @@ class Ledger:
 
     def _checked(self, prefix: Word, answer: Sequence[object]) -> Row:
         where = f"oracle answer at prefix {shorten(prefix)}"
-        try:
-            length = len(answer)
-        except TypeError:
-            raise OracleError(f"{where} must be {self._k} logits, not {shorten(answer)}") from None
-        if length != self._k:
-            raise OracleError(f"{where} must be {self._k} logits, not {length}")
+        if not _is_row(answer):
+            raise OracleError(f"{where} must be {self._k} logits, not {shorten(answer)}")
+        if len(answer) != self._k:
+            raise OracleError(f"{where} must be {self._k} logits, not {len(answer)}")
         try:
             return self._arithmetic.centred([self._arithmetic.scalar(x, where) for x in answer])
         except InputError as error:
@@ -127,3 +134,9 @@ class Ledger:
 
     def _shown(self, row: Row) -> list[str | float]:
         return [self._arithmetic.to_json(x) for x in row]
+
+
+def _is_row(answer: object) -> bool:
+    """True for lists, tuples, arrays and the like: ordered, indexed, with a length."""
+    ordered = hasattr(answer, "__len__") and hasattr(answer, "__getitem__")
+    return ordered and not isinstance(answer, str | bytes | Mapping)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
 from llr.models.base import LanguageModel, State, Word
-from llr.numbers import floats
+from llr.numbers import balls, floats
 from llr.numbers.arithmetic import EXACT, Row
 
 MAX_REMEMBERED_STATES = 1 << 16
@@ -58,7 +58,8 @@ class FloatOracle:
         """Return the logits at each prefix in nats."""
         rows = self._oracle.logits(prefixes)
         if self._model.arithmetic is not EXACT:
-            return [tuple(row) for row in rows]
+            unit = balls.nearest_float(self._model.unit.nats)
+            return [tuple(x * unit for x in row) for row in rows]
         return [floats.from_rational(tuple(row), self._model.unit) for row in rows]
 
 

@@ -1,0 +1,232 @@
+"""llr.numbers.floats and the float64 arithmetic."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import mpmath
+import numpy as np
+import pytest
+
+from llr.errors import InputError
+from llr.numbers import floats
+from llr.numbers.arithmetic import EXACT, FLOAT64, named
+from llr.numbers.rational import fraction, rational
+from llr.numbers.units import NAT, LogitUnit
+
+
+def low_rank(seed, height, width, r):
+    """Return a random height x width array of rank r with entries of order one."""
+    rng = np.random.default_rng(seed)
+    return rng.normal(size=(height, r)) @ rng.normal(size=(r, width))
+
+
+# -- numbers ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(1, 1.0), (-2.5, -2.5), (Fraction(1, 3), 1 / 3), (np.float64(0.25), 0.25), (np.int64(3), 3.0)],
+)
+def test_finite_returns_a_float(value, expected):
+    found = floats.finite(value)
+    assert type(found) is float
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        float("nan"),
+        float("inf"),
+        -float("inf"),
+        np.float64("nan"),
+        "1.0",
+        "nan",
+        True,
+        None,
+        1j,
+        [1.0],
+        10**400,
+    ],
+)
+def test_finite_refuses_what_is_no_finite_number(value):
+    with pytest.raises(InputError, match=r"^b\[0\] must be a finite number, not "):
+        floats.finite(value, "b[0]")
+
+
+def test_arrays_have_the_shape_asked_for():
+    assert floats.vector([1, 2]).dtype == np.float64
+    assert floats.matrix([[1, 2], [3, 4]], 2).tolist() == [[1.0, 2.0], [3.0, 4.0]]
+    assert floats.matrix([], 3).shape == (0, 3)
+    assert floats.matrix([[], []], 0).shape == (2, 0)
+
+
+def test_centred_removes_the_mean():
+    assert floats.centred([1.0, 2.0, 6.0]) == (-2.0, -1.0, 3.0)
+    assert floats.centred([1e16, 1.0, -1e16, 1.0]) == (1e16, 0.5, -1e16, 0.5)
+
+
+def test_rational_logits_in_nats_are_correctly_rounded():
+    row = tuple(rational(x) for x in ("1/3", "-2/7", "1/10", "12345678901234567890123"))
+    expected = (1 / 3, -2 / 7, 0.1, float(Fraction(12345678901234567890123)))
+    assert floats.from_rational(row, NAT) == expected
+
+
+def test_rational_logits_in_other_units_are_correctly_rounded():
+    row = tuple(rational(Fraction(p, 997)) for p in range(-1000, 1000))
+    found = floats.from_rational(row, LogitUnit.parse("ln 3"))
+    with mpmath.workdps(60):
+        expected = tuple(float(mpmath.log(3) * p / 997) for p in range(-1000, 1000))
+    assert [x for x, f, e in zip(row, found, expected, strict=True) if f != e] == []
+
+
+def test_rational_logits_in_other_units_are_within_one_unit_in_the_last_place():
+    row = tuple(rational(Fraction(p, 89)) for p in range(-90, 90))
+    found = floats.from_rational(row, LogitUnit.parse("ln 9"))
+    with mpmath.workdps(60):
+        expected = [float(mpmath.log(9) * p / 89) for p in range(-90, 90)]
+    assert found == pytest.approx(expected, rel=3e-16, abs=0)
+    assert found[90] == 0.0
+
+
+def test_floats_stand_for_dyadic_rationals():
+    found = floats.to_rational((0.1, -2.5, 0.0, 5e-324, 1e300))
+    assert [fraction(x) for x in found] == [
+        Fraction(3602879701896397, 2**55),
+        Fraction(-5, 2),
+        0,
+        Fraction(1, 2**1074),
+        int(1e300),
+    ]
+    assert hash(found) == hash(floats.to_rational((0.1, -2.5, 0.0, 5e-324, 1e300)))
+
+
+# -- independent rows ---------------------------------------------------------------------------
+
+
+def test_independent_rows_by_hand():
+    assert floats.independent_rows(floats.matrix([[1, 0], [2, 0], [0, 1]], 2)) == (1, 2)
+    assert floats.independent_rows(floats.matrix([[0, 0], [0, 3], [0, -1]], 2)) == (1,)
+    assert floats.independent_rows(floats.matrix([[0, 0]], 2)) == ()
+    assert floats.independent_rows(floats.matrix([], 2)) == ()
+    assert floats.independent_rows(floats.matrix([[], []], 0)) == ()
+
+
+@pytest.mark.parametrize("r", [0, 1, 2, 4])
+@pytest.mark.parametrize("seed", range(5))
+def test_independent_rows_span_and_are_as_many_as_the_rank(seed, r):
+    m = low_rank(seed, 9, 6, r)
+    chosen = floats.independent_rows(m)
+    assert list(chosen) == sorted(set(chosen))
+    assert len(chosen) == r == np.linalg.matrix_rank(m)
+    assert np.linalg.matrix_rank(m[list(chosen)]) == r
+
+
+def test_independent_rows_leave_their_argument_alone():
+    m = low_rank(1, 4, 4, 2)
+    before = m.copy()
+    floats.independent_rows(m)
+    assert (m == before).all()
+
+
+def test_rows_that_differ_by_less_than_the_tolerance_are_dependent():
+    nearly = floats.matrix([[1, 0], [1, floats.RANK_TOLERANCE / 10]], 2)
+    apart = floats.matrix([[1, 0], [1, floats.RANK_TOLERANCE * 10]], 2)
+    assert len(floats.independent_rows(nearly)) == 1
+    assert len(floats.independent_rows(apart)) == 2
+    scaled = floats.matrix([[1e6, 0], [1e6, floats.RANK_TOLERANCE * 10]], 2)
+    assert len(floats.independent_rows(scaled)) == 1
+
+
+# -- coordinates --------------------------------------------------------------------------------
+
+
+def test_coordinates_by_hand():
+    basis = floats.matrix([[1, 1, 0], [0, 1, 1]], 3)
+    found = floats.coordinates(basis, floats.matrix([[2, -1, -3], [0, 0.5, 0.5]], 3))
+    assert np.allclose(found, [[2, -3], [0, 0.5]], rtol=0, atol=1e-12)
+    assert floats.coordinates(basis, floats.matrix([[2, -1, -3], [1, 1, 1]], 3)) is None
+
+
+def test_coordinates_in_an_empty_basis():
+    none = floats.matrix([], 2)
+    assert floats.coordinates(none, floats.matrix([[0, 0]], 2)).shape == (1, 0)
+    assert floats.coordinates(none, floats.matrix([[0, 1]], 2)) is None
+    assert floats.coordinates(none, none).shape == (0, 0)
+
+
+def test_coordinates_of_no_rows():
+    found = floats.coordinates(floats.matrix([[1, 0], [0, 1]], 2), floats.matrix([], 2))
+    assert found.shape == (0, 2)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_coordinates_reproduce_the_rows(seed):
+    m = low_rank(seed, 8, 6, 3)
+    basis = m[list(floats.independent_rows(m))]
+    found = floats.coordinates(basis, m)
+    assert np.abs(found @ basis - m).max() < 1e-10
+
+
+def test_a_remainder_counts_only_beyond_the_tolerance():
+    basis = floats.matrix([[1, 0]], 2)
+    inside = floats.matrix([[1, 50 * floats.RANK_TOLERANCE]], 2)
+    outside = floats.matrix([[1, 200 * floats.RANK_TOLERANCE]], 2)
+    larger = floats.matrix([[1000, 200 * floats.RANK_TOLERANCE]], 2)
+    assert floats.coordinates(basis, inside) is not None
+    assert floats.coordinates(basis, outside) is None
+    assert floats.coordinates(basis, larger) is not None
+
+
+# -- the float64 arithmetic ---------------------------------------------------------------------
+
+
+def test_float_arithmetic_computes_by_hand():
+    m = FLOAT64.matrix([[1, 2], [0, 0.5]], 2)
+    assert FLOAT64.name == "float64"
+    assert FLOAT64.apply(m, (1.0, 2.0)) == (5.0, 1.0)
+    assert FLOAT64.combine((1.0, 2.0), m) == (1.0, 3.0)
+    assert FLOAT64.rows(m) == [(1.0, 2.0), (0.0, 0.5)]
+    assert FLOAT64.row([1.0, 2.0]) == (1.0, 2.0)
+    assert FLOAT64.centred([1.0, 2.0]) == (-0.5, 0.5)
+    assert FLOAT64.independent_rows(m) == (0, 1)
+    assert np.allclose(FLOAT64.coordinates(m, m), np.eye(2), rtol=0, atol=1e-12)
+    assert FLOAT64.to_json(0.1) == 0.1
+    assert type(FLOAT64.to_json(np.float64(0.1))) is float
+    assert FLOAT64.scalar(2) == 2.0
+
+
+def test_float_scalars_refuse_strings():
+    with pytest.raises(InputError, match=r"^c must be a finite number, not '1/2'$"):
+        FLOAT64.scalar("1/2", "c")
+
+
+@pytest.mark.parametrize(
+    ("value", "outside"),
+    [
+        (2.0, False),
+        (-2.0, False),
+        (2 + 5e-8, False),
+        (-2 - 5e-8, False),
+        (2 + 2e-7, True),
+        (-2 - 2e-7, True),
+        (0.0, False),
+    ],
+)
+def test_float_box_has_a_tolerance(value, outside):
+    assert FLOAT64.exceeds(value, 2) is outside
+
+
+def test_arithmetics_have_names():
+    assert named("exact") is EXACT
+    assert named("float") is FLOAT64
+    assert named("float64") is FLOAT64
+
+
+@pytest.mark.parametrize("name", ["", "Exact", "float32", None, 1, ["exact"]])
+def test_other_arithmetics_are_refused(name):
+    with pytest.raises(InputError, match=r'^numbers must be "exact" or "float", not '):
+        named(name, "numbers")
+    with pytest.raises(InputError, match=r"^arithmetic must be "):
+        named(name)

@@ -1,0 +1,278 @@
+"""Barycentric spanners, checked by an elimination over Fractions that shares no code with them."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from random import Random
+
+import numpy as np
+import pytest
+from flint import fmpq
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from llr.learning.spanner import BOX, barycentric_spanner
+from llr.numbers.arithmetic import EXACT, FLOAT64, FloatArithmetic
+
+# -- the independent checker ----------------------------------------------------------------------
+
+
+def solve_left(basis, row):
+    """Return c with sum_i c_i basis_i == row, or None; the basis rows must be independent."""
+    n, width = len(basis), len(row)
+    system = [[basis[i][j] for i in range(n)] + [row[j]] for j in range(width)]
+    for pivot in range(n):
+        found = next((r for r in range(pivot, width) if system[r][pivot] != 0), None)
+        assert found is not None, "the basis rows are dependent"
+        system[pivot], system[found] = system[found], system[pivot]
+        lead = system[pivot][pivot]
+        system[pivot] = [x / lead for x in system[pivot]]
+        for r in range(width):
+            if r != pivot and system[r][pivot] != 0:
+                factor = system[r][pivot]
+                system[r] = [x - factor * y for x, y in zip(system[r], system[pivot], strict=True)]
+    if any(equation[n] != 0 for equation in system[n:]):
+        return None
+    return [equation[n] for equation in system[:n]]
+
+
+def rank(rows):
+    rows, found = [list(r) for r in rows], 0
+    width = len(rows[0]) if rows else 0
+    for column in range(width):
+        lead = next((i for i in range(found, len(rows)) if rows[i][column] != 0), None)
+        if lead is None:
+            continue
+        rows[found], rows[lead] = rows[lead], rows[found]
+        for i in range(found + 1, len(rows)):
+            factor = rows[i][column] / rows[found][column]
+            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
+        found += 1
+    return found
+
+
+def determinant(square):
+    rows, found = [list(r) for r in square], Fraction(1)
+    for c in range(len(rows)):
+        lead = next((i for i in range(c, len(rows)) if rows[i][c] != 0), None)
+        if lead is None:
+            return Fraction(0)
+        if lead != c:
+            rows[c], rows[lead] = rows[lead], rows[c]
+            found = -found
+        found *= rows[c][c]
+        for i in range(c + 1, len(rows)):
+            factor = rows[i][c] / rows[c][c]
+            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[c], strict=True)]
+    return found
+
+
+def first_independent(rows):
+    chosen = []
+    for i in range(len(rows)):
+        if rank([rows[j] for j in (*chosen, i)]) == len(chosen) + 1:
+            chosen.append(i)
+    return chosen
+
+
+def exact_spanner(rows, columns):
+    return barycentric_spanner(
+        [tuple(fmpq(x.numerator, x.denominator) for x in r) for r in rows], columns, EXACT
+    )
+
+
+def check(rows, columns):
+    """Run the spanner on rows of Fractions and check all that it promises; return it."""
+    rows = [[Fraction(x) for x in row] for row in rows]
+    found = exact_spanner(rows, columns)
+    assert list(found.indices) == sorted(set(found.indices))
+    basis = [rows[i] for i in found.indices]
+    assert len(basis) == rank(rows) <= columns
+    assert len(found.coefficients) == len(rows)
+    for row, claimed in zip(rows, found.coefficients, strict=True):
+        c = solve_left(basis, row) if basis else ([] if not any(row) else None)
+        assert c is not None, "a row lies outside the span"
+        assert all(-BOX <= x <= BOX for x in c)
+        assert [Fraction(int(x.p), int(x.q)) for x in claimed] == c
+    first = [rows[i] for i in first_independent(rows)]
+    volume = abs(determinant([solve_left(first, r) for r in basis]))
+    # each exchange multiplies the volume by more than 2, and the first basis has volume 1
+    assert volume >= 2**found.exchanges
+    assert found.exchanges == 0 or volume > 2**found.exchanges
+    return found
+
+
+# -- by hand --------------------------------------------------------------------------------------
+
+
+def test_the_box_is_two():
+    assert BOX == 2
+
+
+@pytest.mark.parametrize(
+    ("rows", "indices", "exchanges"),
+    [
+        ([(1, 0), (0, 1)], (0, 1), 0),
+        ([(1, 0), (0, 1), (2, -2)], (0, 1), 0),  # exactly at the box
+        ([(1, 0), (0, 1), (5, 1)], (1, 2), 1),
+        ([(1, 0), (0, 1), (1, -5)], (0, 2), 1),
+        ([(-3,), (1,)], (0,), 0),
+        ([(1,), (-3,)], (1,), 1),
+        ([(1,), (3,), (7,)], (2,), 1),  # the largest goes first
+        ([(1,), (7,), (-7,)], (1,), 1),  # the first of equals
+        ([(-1, 0), (0, 1)], (0, 1), 0),
+        ([(-1, 0), (0, -1), (0, 3)], (0, 2), 1),
+        ([(1, 1), (2, 2), (5, 5)], (2,), 1),
+    ],
+)
+def test_small_cases(rows, indices, exchanges):
+    found = check(rows, len(rows[0]))
+    assert (found.indices, found.exchanges) == (indices, exchanges)
+
+
+def test_coefficients_by_hand():
+    found = check([(1, 0), (0, 1), (5, 1)], 2)
+    # (1, 0) = ((5, 1) - (0, 1)) / 5
+    assert [[Fraction(int(x.p), int(x.q)) for x in c] for c in found.coefficients] == [
+        [Fraction(-1, 5), Fraction(1, 5)],
+        [1, 0],
+        [0, 1],
+    ]
+
+
+@pytest.mark.parametrize("arithmetic", [EXACT, FLOAT64])
+@pytest.mark.parametrize(
+    ("rows", "columns"), [([], 3), ([()] * 2, 0), ([(0, 0)] * 3, 2), ([(0,)], 1)]
+)
+def test_the_zero_space_has_the_empty_spanner(rows, columns, arithmetic):
+    rows = [tuple(arithmetic.scalar(x) for x in r) for r in rows]
+    found = barycentric_spanner(rows, columns, arithmetic)
+    assert found.indices == ()
+    assert found.exchanges == 0
+    assert found.coefficients == [()] * len(rows)
+
+
+def test_repeats_and_zeros_are_welcome():
+    found = check([(0, 0, 0), (1, 2, 3), (1, 2, 3), (0, 0, 0), (2, 4, 6), (0, 1, 0), (0, 1, 0)], 3)
+    assert found.indices == (1, 5)
+
+
+def test_huge_and_tiny_rows():
+    tiny = Fraction(1, 10**30)
+    found = check([(tiny, 0), (0, tiny), (10**30, 1), (1, 10**30), (-(10**31), tiny)], 2)
+    assert set(found.indices) == {3, 4}
+
+
+def test_the_answer_is_fixed_by_the_rows():
+    rng = Random(3)
+    rows = [[Fraction(rng.randrange(-9, 10)) for _ in range(4)] for _ in range(30)]
+    assert exact_spanner(rows, 4) == exact_spanner(rows, 4)
+
+
+# -- rows that need many exchanges ----------------------------------------------------------------
+
+
+def wilkinson(d):
+    """Return a unit lower triangle of -1, then the unit vectors: coefficients up to 2^(d-2)."""
+    triangle = [[-1] * i + [1] + [0] * (d - i - 1) for i in range(d)]
+    return triangle + [[int(i == j) for j in range(d)] for i in range(d)]
+
+
+@pytest.mark.parametrize("d", [2, 3, 8, 16])
+def test_wilkinson_rows(d):
+    rows = wilkinson(d)
+    first = solve_left(
+        [[Fraction(x) for x in r] for r in rows[:d]], [Fraction(x) for x in rows[-1]]
+    )
+    assert max(map(abs, first)) == (2 ** (d - 2) if d > 1 else 1)
+    found = check(rows, d)
+    assert (found.exchanges > 0) == (d > 3)
+
+
+def test_geometric_rows_are_jumped_over():
+    found = check([[Fraction(3) ** j] for j in range(-40, 41)], 1)
+    assert found.indices == (80,)
+    assert found.exchanges == 1
+
+
+def moment_rows(n, d):
+    return [[Fraction(i) ** j for j in range(d)] for i in range(1, n + 1)]
+
+
+def test_moment_rows():
+    assert check(moment_rows(14, 4), 4).exchanges > 0
+
+
+entries = st.fractions(min_value=-20, max_value=20, max_denominator=9) | st.sampled_from(
+    [Fraction(0), Fraction(10**6), Fraction(1, 10**6)]
+)
+matrices = st.integers(1, 4).flatmap(
+    lambda w: st.tuples(st.just(w), st.lists(st.lists(entries, min_size=w, max_size=w), max_size=7))
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(matrices)
+def test_random_rows(case):
+    columns, rows = case
+    check(rows, columns)
+
+
+@settings(deadline=None, max_examples=50)
+@given(matrices, st.data())
+def test_rows_with_repeats_negatives_and_combinations(case, data):
+    columns, rows = case
+    if rows:
+        pick = st.sampled_from(rows)
+        rows = [*rows, data.draw(pick), [-3 * x for x in data.draw(pick)]]
+        pairs = zip(data.draw(pick), data.draw(pick), strict=True)
+        rows.append([x + 5 * y for x, y in pairs])
+    check(rows, columns)
+
+
+# -- float64 --------------------------------------------------------------------------------------
+
+
+def check_floats(rows, columns):
+    found = barycentric_spanner([tuple(map(float, r)) for r in rows], columns, FLOAT64)
+    m = np.array(rows, dtype=float).reshape(len(rows), columns)
+    basis = m[list(found.indices)]
+    coefficients = np.array(found.coefficients).reshape(len(rows), len(found.indices))
+    scale = max(1.0, float(np.abs(m).max()))
+    assert np.abs(coefficients @ basis - m).max() <= 1e-6 * scale
+    assert np.abs(coefficients).max() <= BOX + 1e-6
+    assert np.linalg.matrix_rank(basis) == len(found.indices)
+    return found
+
+
+@pytest.mark.parametrize("d", [2, 8, 16, 40])
+def test_wilkinson_rows_in_float64(d):
+    assert len(check_floats(wilkinson(d), d).indices) == d
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_random_rows_in_float64(seed):
+    rng = np.random.default_rng(seed)
+    rows = rng.normal(size=(60, 5)) @ rng.normal(size=(5, 9)) * 10.0 ** rng.integers(-2, 3)
+    assert len(check_floats(rows, 9).indices) == 5
+
+
+def test_float64_agrees_with_the_exact_spanner_on_what_both_span():
+    rng = Random(5)
+    for _ in range(20):
+        rows = [[rng.randrange(-6, 7) for _ in range(3)] for _ in range(8)]
+        assert len(check_floats(rows, 3).indices) == len(check(rows, 3).indices)
+
+
+def test_dust_is_not_a_direction_in_float64():
+    rows = [(1.0, 0.0), (1.0, 1e-13), (0.5, -1e-13)]
+    assert len(barycentric_spanner(rows, 2, FLOAT64).indices) == 1
+
+
+def test_a_row_outside_the_span_is_not_passed_over():
+    class Strict(FloatArithmetic):
+        def coordinates(self, basis, rows):
+            return None
+
+    with pytest.raises(ArithmeticError, match=r"left the span .* rank tolerance"):
+        barycentric_spanner([(1.0,), (2.0,)], 1, Strict())

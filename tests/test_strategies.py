@@ -1,0 +1,719 @@
+"""properties.strategies: bad options fail at once, corners are found, instances shrink small."""
+
+from __future__ import annotations
+
+import inspect
+from fractions import Fraction
+from itertools import pairwise
+from random import Random
+
+import pytest
+from flint import fmpq, fmpq_mat
+from hypothesis import Phase, find, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from llr.errors import InputError
+from llr.models.base import LanguageModel, TabulatedModel, words
+from llr.models.isan import Isan
+from llr.models.logits import cut_ranks_by_enumeration
+from llr.numbers.rational import rank as flint_rank
+from llr.numbers.units import NAT, LogitUnit
+from properties import checkers, strategies
+from properties.strategies import (
+    copies,
+    fourier_sparse,
+    isans,
+    logit_pairs,
+    low_rank_matrices,
+    noisy_parities,
+    rationals,
+    row_families,
+    seeds,
+    spikes,
+    tabulated_models,
+    targets,
+    wide_rationals,
+    words_of,
+)
+
+LN2 = LogitUnit(fmpq(2))
+LN32 = LogitUnit(fmpq(3, 2))
+
+some = settings(max_examples=30, database=None, deadline=None)
+
+
+def drawn(strategy, condition, *phases):
+    """An instance that fulfils the condition; Hypothesis raises NoSuchExample if it finds none."""
+    return find(
+        strategy,
+        condition,
+        settings=settings(database=None, max_examples=3000, phases=phases),
+        random=Random(1),
+    )
+
+
+def any_with(strategy, condition):
+    """Some instance that fulfils the condition, as it was drawn."""
+    return drawn(strategy, condition, Phase.generate)
+
+
+def smallest(strategy, condition=lambda x: True):
+    """The simplest instance that Hypothesis finds."""
+    return drawn(strategy, condition, Phase.generate, Phase.shrink)
+
+
+def never(strategy, condition):
+    """No instance of 100 fulfils the condition."""
+
+    @settings(max_examples=100, database=None, deadline=None)
+    @given(strategy)
+    def check(instance):
+        assert not condition(instance)
+
+    check()
+
+
+def grid(m):
+    """A matrix or a row as lists of Fractions."""
+    entries = [Fraction(int(x.p), int(x.q)) for x in m.entries()]
+    return [entries[i * m.ncols() : (i + 1) * m.ncols()] for i in range(m.nrows())]
+
+
+def plain(row):
+    return [Fraction(int(x.p), int(x.q)) for x in row]
+
+
+# -- the public names ---------------------------------------------------------------------------
+
+PUBLIC = {
+    name: value
+    for name, value in vars(strategies).items()
+    if inspect.isfunction(value)
+    and not name.startswith("_")
+    and value.__module__ == strategies.__name__
+}
+
+
+def test_these_are_all_strategies():
+    assert set(PUBLIC) == {
+        "copies",
+        "fourier_sparse",
+        "isans",
+        "logit_pairs",
+        "low_rank_matrices",
+        "noisy_parities",
+        "rationals",
+        "row_families",
+        "seeds",
+        "spikes",
+        "tabulated_models",
+        "targets",
+        "wide_rationals",
+        "words_of",
+    }
+
+
+@pytest.mark.parametrize("name", list(PUBLIC))
+def test_options_are_keyword_only_and_documented(name):
+    parameters = inspect.signature(PUBLIC[name]).parameters.values()
+    assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.name != "draw")
+    assert inspect.getdoc(PUBLIC[name])
+
+
+@pytest.mark.parametrize("name", sorted(set(PUBLIC) - {"words_of"}))
+def test_every_option_has_a_default(name):
+    assert isinstance(PUBLIC[name](), SearchStrategy)
+
+
+# -- bad options --------------------------------------------------------------------------------
+
+SPANS = {
+    "isans": {"horizons": 1, "alphabet_sizes": 2, "dimensions": 1},
+    "noisy_parities": {"bits": 1},
+    "fourier_sparse": {"bits": 1, "terms": 1},
+    "copies": {"tokens": 1, "alphabet_sizes": 2},
+    "spikes": {"horizons": 1},
+    "targets": {"horizons": 1},
+    "tabulated_models": {"horizons": 1, "alphabet_sizes": 2},
+    "row_families": {"rows": 1, "columns": 1},
+    "low_rank_matrices": {"rows": 1, "columns": 1, "ranks": 1},
+    "logit_pairs": {"alphabet_sizes": 2},
+}
+BAD = [
+    (
+        name,
+        option,
+        [(least - 1, least), (least + 1, least), (least,), (least, least, least)],
+        f"a pair (least, largest) with {least} <= least <= largest",
+    )
+    for name, options in SPANS.items()
+    for option, least in options.items()
+] + [("rationals", "size", [0, -2], "an integer of at least 1")]
+bad_options = pytest.mark.parametrize(
+    ("name", "option", "values", "expected"), BAD, ids=[f"{case[0]}-{case[1]}" for case in BAD]
+)
+
+
+def test_these_are_all_spans():
+    spans = {
+        (name, p.name)
+        for name, value in PUBLIC.items()
+        for p in inspect.signature(value).parameters.values()
+        if isinstance(p.default, tuple) and p.name != "units"
+    }
+    assert spans == {(name, option) for name, options in SPANS.items() for option in options}
+
+
+@bad_options
+def test_bad_options_never_give_an_instance(name, option, values, expected):
+    for value in values:
+        with pytest.raises(InputError) as caught:
+            any_with(PUBLIC[name](**{option: value}), lambda x: True)
+        assert str(caught.value) == f"{option} must be {expected}, not {value!r}"
+
+
+@bad_options
+def test_bad_options_fail_at_once(name, option, values, expected):
+    """When the strategy is built, not when it draws."""
+    for value in values:
+        with pytest.raises(InputError) as caught:
+            PUBLIC[name](**{option: value})
+        assert str(caught.value) == f"{option} must be {expected}, not {value!r}"
+
+
+def test_words_need_an_alphabet():
+    for size in (1, 0, -2):
+        with pytest.raises(InputError) as caught:
+            words_of(alphabet_size=size, length=2)
+        assert str(caught.value) == f"alphabet_size must be an integer of at least 2, not {size}"
+
+
+def test_words_need_a_length():
+    with pytest.raises(InputError, match=r"^length must be an integer of at least 0, not -1"):
+        words_of(alphabet_size=2, length=-1)
+
+
+@pytest.mark.parametrize("name", ["isans", "logit_pairs"])
+def test_units_cannot_be_none_at_all(name):
+    with pytest.raises(InputError, match=r"^units must be "):
+        PUBLIC[name](units=())
+
+
+# -- smallest instances -------------------------------------------------------------------------
+
+
+def written(model):
+    """An ISAN as plain numbers."""
+    return (
+        model.alphabet_size,
+        model.horizon,
+        plain(model.initial_state),
+        [[grid(a) for a in step] for step in model.transitions],
+        [grid(b) for b in model.readouts],
+        str(model.unit),
+    )
+
+
+SMALLEST_ISAN = (2, 1, [0], [], [[[0], [0]]], "nat")
+
+
+def test_the_smallest_numbers():
+    assert smallest(rationals()) == fmpq(0)
+    assert smallest(rationals(integers=True)) == fmpq(0)
+    assert smallest(wide_rationals()) == fmpq(0)
+    assert smallest(seeds()) == 0
+    assert smallest(rationals(size=9), lambda x: x > 3) == fmpq(4)
+    assert smallest(rationals(), lambda x: x.q > 1) == fmpq(1, 2)
+
+
+def test_the_smallest_isans():
+    assert written(smallest(isans())) == SMALLEST_ISAN
+    assert written(smallest(isans(units=(LN2, NAT)))) == (*SMALLEST_ISAN[:-1], "ln 2")
+
+
+def test_the_smallest_target_is_small():
+    """The one of fewest choices, whichever family it is of."""
+    found = smallest(targets())
+    assert (found.alphabet_size, found.dimension) == (2, 1)
+    assert found.horizon <= 2
+
+
+def test_the_smallest_isan_of_two_steps_stands_still():
+    found = smallest(isans(horizons=(2, 4), dimensions=(2, 3)))
+    assert written(found) == (
+        2,
+        2,
+        [0, 0],
+        [[[[1, 0], [0, 1]], [[1, 0], [0, 1]]]],
+        [[[0, 0], [0, 0]]] * 2,
+        "nat",
+    )
+
+
+def test_the_smallest_member_of_each_family():
+    parity = smallest(noisy_parities())
+    assert parity.horizon == 2
+    assert str(parity.unit) == "ln 3"  # nu = 1/4
+    assert parity.logits((0,)) == parity.logits((1,)) == (Fraction(1, 2), Fraction(-1, 2))
+
+    fourier = smallest(fourier_sparse())
+    assert (fourier.horizon, fourier.dimension) == (2, 1)
+    assert fourier.logits((0,)) == fourier.logits((1,)) == (-1, 1)
+
+    copy = smallest(copies())
+    assert (copy.alphabet_size, copy.horizon, str(copy.unit)) == (2, 2, "ln 2")
+    assert copy.logits((1,)) == (Fraction(-1, 2), Fraction(1, 2))  # c = 1
+
+    spike = smallest(spikes())
+    assert (spike.alphabet_size, spike.horizon) == (2, 1)
+
+
+def test_the_smallest_table():
+    found = smallest(tabulated_models())
+    assert (found.alphabet_size, found.horizon) == (2, 1)
+    assert found.logits(()) == (0, 0)
+
+
+def test_the_smallest_rows():
+    assert smallest(row_families()) == [(fmpq(0),)]
+    assert smallest(row_families(wide=True)) == [(fmpq(0),)]
+    assert smallest(low_rank_matrices()) == [(fmpq(0),)]
+    assert smallest(row_families(rows=(2, 3), columns=(2, 2))) == [(fmpq(0),) * 2] * 2
+    assert smallest(low_rank_matrices(rows=(2, 3), columns=(2, 2))) == [(fmpq(0),) * 2] * 2
+
+
+def test_what_matters_is_left_and_the_rest_is_simple():
+    """Shrunk to the smallest instance with a property: what a counterexample looks like."""
+    repeated = smallest(
+        row_families(), lambda rows: any(any(r) and rows.count(r) > 1 for r in rows)
+    )
+    assert repeated in ([(fmpq(1),)] * 2, [(fmpq(-1),)] * 2)
+    three = smallest(isans(), lambda m: m.alphabet_size == 3)
+    assert written(three) == (3, 1, [0], [], [[[0]] * 3], "nat")
+    opposite = smallest(logit_pairs(), lambda p: any(p[0]) and p[1] == tuple(-x for x in p[0]))
+    assert sorted(abs(x) for x in opposite[0]) == [0, 1]
+
+
+def test_the_smallest_pairs_and_words():
+    assert smallest(logit_pairs()) == ((fmpq(0),) * 2, (fmpq(0),) * 2, NAT)
+    assert smallest(words_of(alphabet_size=3, length=4)) == (0, 0, 0, 0)
+    assert smallest(words_of(alphabet_size=3, length=0)) == ()
+
+
+# -- corners ------------------------------------------------------------------------------------
+
+
+def transitions(model):
+    return [grid(a) for step in model.transitions for a in step]
+
+
+def nilpotent(m):
+    d = len(m)
+    power = fmpq_mat(d, d, [fmpq(x.numerator, x.denominator) for row in m for x in row]) ** d
+    return any(x for row in m for x in row) and not any(power.entries())
+
+
+def permuting(m):
+    d = len(m)
+    ones = all(sorted(row) == [0] * (d - 1) + [1] for row in [*m, *zip(*m, strict=True)])
+    return ones and any(m[i][i] == 0 for i in range(d))
+
+
+def singular(m):
+    return checkers.rank(m) < len(m)
+
+
+MODEL_CORNERS = {
+    "T = 1": lambda m: m.horizon == 1,
+    "T = 2": lambda m: m.horizon == 2,
+    "T = 4": lambda m: m.horizon == 4,
+    "k = 3": lambda m: m.alphabet_size == 3,
+    "d = 3": lambda m: m.dimension == 3,
+    "zero transition": lambda m: any(not any(map(any, a)) for a in transitions(m)),
+    "nilpotent transition": lambda m: any(nilpotent(a) for a in transitions(m)),
+    "permuting transition": lambda m: any(permuting(a) for a in transitions(m)),
+    "singular, not zero": lambda m: any(singular(a) and any(map(any, a)) for a in transitions(m)),
+    "fraction in a transition": lambda m: any(
+        x.denominator > 1 for a in transitions(m) for row in a for x in row
+    ),
+    "all logits zero": lambda m: m.horizon > 1 and not any(map(any, map(plain, all_rows(m)))),
+    "some logits zero": lambda m: 0 < sum(any(plain(r)) for r in all_rows(m)) < len(all_rows(m)),
+    "start at zero": lambda m: not any(m.initial_state),
+    "no token is like another": lambda m: any(len(set(plain(r))) == 3 for r in all_rows(m)),
+    "a cut rank drops to zero": lambda m: 0 in m.cut_ranks()[1:] and max(m.cut_ranks()) > 0,
+    "a cut rank drops, not to zero": lambda m: any(a > b > 0 for a, b in pairwise(m.cut_ranks())),
+    "a cut rank above 1": lambda m: max(m.cut_ranks()) > 1,
+    "unreachable dimension": lambda m: m.horizon > 1 and max(m.cut_ranks()) < m.dimension,
+    "one-token columns fall short": lambda m: any(
+        a > b for a, b in zip(m.cut_ranks()[1:-1], m.one_token_ranks()[1:-1], strict=True)
+    ),
+}
+
+
+def all_rows(model):
+    return [
+        model.read(model.state_of(p))
+        for n in range(model.horizon)
+        for p in words(model.alphabet_size, n)
+    ]
+
+
+@pytest.mark.parametrize("corner", list(MODEL_CORNERS))
+def test_corners_of_isans(corner):
+    assert MODEL_CORNERS[corner](any_with(isans(), MODEL_CORNERS[corner]))
+
+
+TARGET_CORNERS = {
+    "T = 1": lambda m: m.horizon == 1,
+    "T = 2": lambda m: m.horizon == 2,
+    "T = 4": lambda m: m.horizon == 4,
+    "k = 3": lambda m: m.alphabet_size == 3,
+    "d = 3": lambda m: m.dimension == 3,
+    "parity": lambda m: m.unit not in (NAT, LN2),
+    "copy": lambda m: m.unit == LN2,
+    "spike": lambda m: m.horizon > 1 and m.cut_ranks() == (1,) + (0,) * (m.horizon - 1),
+    "rank 2": lambda m: max(m.cut_ranks()) == 2,
+    "witnesses possible": lambda m: any(
+        a > b for a, b in zip(m.cut_ranks()[1:-1], m.one_token_ranks()[1:-1], strict=True)
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", list(TARGET_CORNERS))
+def test_corners_of_targets(corner):
+    assert TARGET_CORNERS[corner](any_with(targets(), TARGET_CORNERS[corner]))
+
+
+ROW_CORNERS = {
+    "one row": lambda rows: len(rows) == 1,
+    "one column": lambda rows: len(rows[0]) == 1,
+    "repeated row": lambda rows: any(any(r) and rows.count(r) > 1 for r in rows),
+    "zero row among others": lambda rows: any(map(any, rows)) and not all(map(any, rows)),
+    "all rows zero": lambda rows: len(rows) > 1 and not any(map(any, rows)),
+    "low rank": lambda rows: 0 < rank_of(rows) < min(len(rows), len(rows[0])),
+    "full rank": lambda rows: rank_of(rows) == len(rows[0]) > 1,
+    "first basis needs an exchange": lambda rows: largest_in_first_basis(rows) > 2,
+    "coefficient exactly 2": lambda rows: largest_in_first_basis(rows) == 2,
+}
+
+
+def rank_of(rows):
+    return checkers.rank(checkers.as_fractions(rows))
+
+
+def largest_in_first_basis(rows):
+    """The largest coefficient in the first independent rows."""
+    basis = []
+    for row in checkers.as_fractions(rows):
+        if checkers.rank([*basis, row]) > len(basis):
+            basis.append(row)
+    found = [checkers.coordinates(basis, row) for row in checkers.as_fractions(rows)]
+    return max((abs(c) for row in found for c in row), default=0)
+
+
+@pytest.mark.parametrize("corner", list(ROW_CORNERS))
+@pytest.mark.parametrize("wide", [False, True])
+def test_corners_of_row_families(corner, wide):
+    assert ROW_CORNERS[corner](any_with(row_families(wide=wide), ROW_CORNERS[corner]))
+
+
+@pytest.mark.parametrize("corner", [c for c in ROW_CORNERS if c != "full rank"])
+def test_corners_of_low_rank_matrices(corner):
+    assert ROW_CORNERS[corner](any_with(low_rank_matrices(), ROW_CORNERS[corner]))
+
+
+WIDE_CORNERS = {
+    "huge": lambda rows: any(abs(x) >= 10**12 for row in rows for x in row),
+    "tiny": lambda rows: any(0 < abs(x) <= fmpq(9, 10**12) for row in rows for x in row),
+    "huge and tiny in one row": lambda rows: any(
+        any(abs(x) >= 10**12 for x in row) and any(0 < abs(x) <= fmpq(9, 10**12) for x in row)
+        for row in rows
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", list(WIDE_CORNERS))
+def test_corners_of_wide_rows(corner):
+    assert WIDE_CORNERS[corner](any_with(row_families(wide=True), WIDE_CORNERS[corner]))
+
+
+def test_rows_are_not_wide_unless_said():
+    """Combinations of combinations grow, but nothing is tiny."""
+    never(row_families(), WIDE_CORNERS["tiny"])
+
+
+PAIR_CORNERS = {
+    "u = -v": lambda p: any(p[0]) and all(x == -y for x, y in zip(p[0], p[1], strict=True)),
+    "u = -v, centred": lambda p: (
+        any(p[0]) and sum(p[0]) == 0 and all(x == -y for x, y in zip(p[0], p[1], strict=True))
+    ),
+    "u = v": lambda p: any(p[0]) and p[0] == p[1],
+    "u - v constant": lambda p: (
+        p[0] != p[1] and len({x - y for x, y in zip(p[0], p[1], strict=True)}) == 1
+    ),
+    "unrelated": lambda p: (
+        any(p[1]) and any(p[0]) and all(abs(x) != abs(y) for x, y in zip(p[0], p[1], strict=True))
+    ),
+    "k = 3": lambda p: len(p[0]) == 3,
+    "k = 5": lambda p: len(p[0]) == 5,
+    "far apart": lambda p: max(abs(x - y) for x, y in zip(p[0], p[1], strict=True)) == 24,
+    "unit ln 2": lambda p: p[2] == LN2,
+    "unit nat": lambda p: p[2] == NAT,
+}
+
+
+@pytest.mark.parametrize("corner", list(PAIR_CORNERS))
+def test_corners_of_logit_pairs(corner):
+    pairs = logit_pairs(units=(NAT, LN2))
+    assert PAIR_CORNERS[corner](any_with(pairs, PAIR_CORNERS[corner]))
+
+
+@pytest.mark.parametrize("noise", ["9", "3", "2", "51/49"])
+def test_every_noise_of_parities(noise):
+    """nu = 1/10, 1/4, 1/3, 49/100: the unit is ln((1 - nu) / nu)."""
+    found = any_with(noisy_parities(), lambda m: str(m.unit) == f"ln {noise}")
+    assert {abs(x) for x in found.logits((0,) * (found.horizon - 1))} == {Fraction(1, 2)}
+
+
+@pytest.mark.parametrize("flips", [(1, 1), (1, -1), (-1, 1), (-1, -1)])
+def test_every_secret_of_two_bits(flips):
+    """The label's logit changes its sign with every secret bit."""
+
+    def secret(m):
+        return m.horizon == 3 and flips == tuple(
+            m.logits(p)[0] / m.logits((0, 0))[0] for p in [(1, 0), (0, 1)]
+        )
+
+    assert secret(any_with(noisy_parities(), secret))
+
+
+def test_fourier_terms_differ_in_number_and_sign():
+    for n in (1, 2, 3):
+        assert any_with(fourier_sparse(), lambda m, n=n: m.dimension == n).dimension == n
+    negative = smallest(fourier_sparse(), lambda m: m.logits((0,) * (m.horizon - 1))[1] < 0)
+    assert negative.logits((0,)) == (1, -1)
+
+
+def test_copies_of_every_size_and_strength():
+    seen = set()
+
+    @settings(max_examples=300, database=None, deadline=None)
+    @given(copies())
+    def look(model):
+        half = [0] * (model.horizon // 2)
+        strength = model.logits(half)[0] * model.alphabet_size / (model.alphabet_size - 1)
+        seen.add((model.horizon, model.alphabet_size, strength))
+
+    look()
+    assert {(t, k) for t, k, _ in seen} == {(2, 2), (2, 3), (4, 2), (4, 3)}
+    assert {c for *_, c in seen} == set(range(1, 9))
+
+
+def test_tables_may_have_ranks_that_no_small_isan_has():
+    found = any_with(
+        tabulated_models(horizons=(3, 3), alphabet_sizes=(2, 2)),
+        lambda m: cut_ranks_by_enumeration(m) == (1, 2, 1),
+    )
+    assert found.horizon == 3
+
+
+def test_seeds_spread():
+    assert any_with(seeds(), lambda s: s > 2**31) > 2**31
+    assert any_with(seeds(), lambda s: 0 < s < 2**16) > 0
+
+
+# -- nothing invalid ----------------------------------------------------------------------------
+
+
+def check_model(model, horizons, sizes):
+    """Shapes, ranges, and logits at every prefix: rational, k of them, centred."""
+    assert isinstance(model, LanguageModel)
+    assert horizons[0] <= model.horizon <= horizons[1]
+    assert sizes[0] <= model.alphabet_size <= sizes[1]
+    for length in range(model.horizon):
+        for prefix in words(model.alphabet_size, length):
+            row = model.logits(prefix)
+            assert len(row) == model.alphabet_size
+            assert all(isinstance(x, Fraction) for x in row)
+            assert sum(row) == 0
+
+
+def check_isan(model, horizons, sizes, dimensions):
+    assert isinstance(model, Isan)
+    check_model(model, horizons, sizes)
+    d, k = model.dimension, model.alphabet_size
+    assert dimensions[0] <= d <= dimensions[1]
+    assert len(model.initial_state) == d
+    assert len(model.transitions) in (model.horizon - 1, model.horizon)
+    assert all(len(step) == k for step in model.transitions)
+    assert all((a.nrows(), a.ncols()) == (d, d) for step in model.transitions for a in step)
+    assert len(model.readouts) == model.horizon
+    assert all((b.nrows(), b.ncols()) == (k, d) for b in model.readouts)
+
+
+@some
+@given(isans())
+def test_isans_are_valid(model):
+    check_isan(model, (1, 4), (2, 3), (1, 3))
+    assert model.unit == NAT
+
+
+@some
+@given(isans(horizons=(2, 3), alphabet_sizes=(4, 5), dimensions=(2, 2), units=(LN2, LN32)))
+def test_isans_heed_their_options(model):
+    check_isan(model, (2, 3), (4, 5), (2, 2))
+    assert model.unit in (LN2, LN32)
+
+
+@some
+@given(isans(units=(LN2,), integers=True))
+def test_integer_isans_have_rational_probabilities(model):
+    """Logits that differ by integers of ln 2."""
+    for row in all_rows(model):
+        assert all((x - row[0]).q == 1 for x in row)
+        assert model.unit.weights(row) is not None
+
+
+@some
+@given(noisy_parities(bits=(2, 3)))
+def test_parities_are_valid(model):
+    check_isan(model, (3, 4), (2, 2), (1, 1))
+    last = [model.logits(p) for p in words(2, model.horizon - 1)]
+    assert {abs(x) for row in last for x in row} == {Fraction(1, 2)}
+
+
+@some
+@given(fourier_sparse(bits=(1, 3), terms=(1, 3)))
+def test_fourier_labels_are_valid(model):
+    check_isan(model, (2, 4), (2, 2), (1, min(3, 2 ** (model.horizon - 1))))
+    assert all(not any(model.logits(p)) for n in range(model.horizon - 1) for p in words(2, n))
+
+
+@pytest.mark.parametrize("terms", [(2, 2), (2, 3), (3, 3)])
+def test_fourier_labels_have_as_many_terms_as_asked_for(terms):
+    @some
+    @given(fourier_sparse(bits=(2, 3), terms=terms))
+    def check(model):
+        assert terms[0] <= model.dimension <= terms[1]
+
+    check()
+
+
+@some
+@given(copies(tokens=(1, 3), alphabet_sizes=(2, 4)))
+def test_copies_are_valid(model):
+    k, n = model.alphabet_size, model.horizon // 2
+    assert model.horizon == 2 * n
+    check_isan(model, (2, 6), (2, 4), (n * (k - 1) + 1,) * 2)
+
+
+@some
+@given(spikes(horizons=(2, 6)))
+def test_spikes_are_valid(model):
+    check_isan(model, (2, 6), (2, 2), (1, 1))
+    assert model.logits(()) == (model.horizon, -model.horizon)
+
+
+@pytest.mark.parametrize("horizons", [(1, 1), (1, 2), (2, 2), (3, 4), (4, 4), (5, 6)])
+def test_targets_heed_their_horizons(horizons):
+    @some
+    @given(targets(horizons=horizons))
+    def check(model):
+        check_isan(model, horizons, (2, 3), (1, 4))
+
+    check()
+
+
+@some
+@given(tabulated_models(horizons=(1, 3), alphabet_sizes=(2, 4)))
+def test_tables_are_valid(model):
+    assert isinstance(model, TabulatedModel)
+    check_model(model, (1, 3), (2, 4))
+
+
+@some
+@given(st.integers(1, 5).flatmap(lambda n: st.tuples(st.just(n), rationals(size=n))))
+def test_rationals_stay_near_zero(pair):
+    size, x = pair
+    assert isinstance(x, fmpq)
+    assert abs(x.p) <= size
+    assert x.q in (1, 2, 3, 5)
+
+
+@some
+@given(rationals(size=4, integers=True))
+def test_integers_are_integers(x):
+    assert isinstance(x, fmpq)
+    assert x.q == 1
+    assert abs(x) <= 4
+
+
+@some
+@given(wide_rationals())
+def test_wide_rationals_are_scaled_rationals(x):
+    assert isinstance(x, fmpq)
+    magnitude = abs(x)
+    assert (
+        x == 0
+        or fmpq(1, 5) <= magnitude <= 9
+        or fmpq(10**12, 5) <= magnitude <= 9 * 10**12
+        or fmpq(1, 5 * 10**12) <= magnitude <= fmpq(9, 10**12)
+    )
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_row_families_are_valid(wide):
+    @some
+    @given(row_families(rows=(2, 5), columns=(2, 3), wide=wide))
+    def check(rows):
+        assert 2 <= len(rows) <= 5
+        assert 2 <= len(rows[0]) <= 3
+        for row in rows:
+            assert isinstance(row, tuple)
+            assert len(row) == len(rows[0])
+            assert all(isinstance(x, fmpq) for x in row)
+
+    check()
+
+
+@some
+@given(low_rank_matrices(rows=(3, 6), columns=(3, 5), ranks=(1, 2)))
+def test_low_rank_matrices_are_valid(rows):
+    assert 3 <= len(rows) <= 6
+    width = len(rows[0])
+    assert 3 <= width <= 5
+    assert all(isinstance(row, tuple) and len(row) == width for row in rows)
+    flat = [x for row in rows for x in row]
+    assert all(isinstance(x, fmpq) for x in flat)
+    assert flint_rank(fmpq_mat(len(rows), width, flat)) <= 2
+
+
+@some
+@given(logit_pairs(alphabet_sizes=(3, 4), units=(LN2, LN32)))
+def test_logit_pairs_are_valid(pair):
+    u, v, unit = pair
+    assert len(u) == len(v)
+    assert len(u) in (3, 4)
+    assert all(isinstance(x, fmpq) and x.q == 1 and abs(x) <= 12 for x in (*u, *v))
+    assert unit in (LN2, LN32)
+
+
+@some
+@given(words_of(alphabet_size=3, length=4))
+def test_words_are_valid(word):
+    assert isinstance(word, tuple)
+    assert len(word) == 4
+    assert set(word) <= {0, 1, 2}
+
+
+def test_words_reach_every_token():
+    found = any_with(words_of(alphabet_size=4, length=4), lambda w: len(set(w)) == 4)
+    assert sorted(found) == [0, 1, 2, 3]
+
+
+@some
+@given(seeds())
+def test_seeds_are_valid(seed):
+    assert isinstance(seed, int)
+    assert 0 <= seed < 2**32
