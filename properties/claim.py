@@ -17,6 +17,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis.errors import HypothesisWarning
 from hypothesis.internal.conjecture import providers
+from hypothesis.internal.floats import float_to_int
 from hypothesis.strategies import SearchStrategy
 from sortedcontainers import SortedSet
 
@@ -204,7 +205,7 @@ def _without_local_constants() -> Iterator[None]:
         return
     nothing = empty(
         integers=SortedSet(),
-        floats=SortedSet(key=providers.float_to_int),
+        floats=SortedSet(key=float_to_int),
         bytes=SortedSet(),
         strings=SortedSet(),
     )

@@ -109,7 +109,8 @@ def kl_divergence(
     """
     _check_pair(first, second)
     walk = _Walk(first, second, max_nodes, by_ratio=False)
-    if not any([differ for *_, differ in walk.differences()]):  # the list visits every prefix
+    differing = sum(differ for *_, differ in walk.differences())
+    if not differing:
         return Real(fmpq(0))
 
     def evaluate() -> arb:

@@ -17,7 +17,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from llr.errors import InputError, ShownAs
@@ -42,8 +42,8 @@ def read_json(path: str | Path) -> Any:
         status = Path(path).stat()
         if status.st_size > MAX_BYTES:
             raise InputError(name, ShownAs(f"{status.st_size} bytes"), f"at most {MAX_BYTES} bytes")
-        if not S_ISREG(status.st_mode):
-            raise InputError(name, ShownAs("a folder or a device"), "a readable file")
+        if not (S_ISREG(status.st_mode) or S_ISDIR(status.st_mode)):
+            raise InputError(name, ShownAs("a device"), "a readable file")
         data = Path(path).read_bytes()
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
@@ -84,7 +84,10 @@ def write_json(path: str | Path, value: object) -> None:
 def check_writable(path: str | Path, argument: str) -> None:
     """Raise InputError unless ``path`` is a plain file, or can become one in its folder."""
     folder = Path(path).parent
+    plain = True
     try:
+        if not Path(path).name:
+            raise InputError(argument, str(path), "a file that can be written")
         if not folder.is_dir():
             raise InputError(argument, str(path), "in a folder that exists")
         exists = os.path.lexists(path)

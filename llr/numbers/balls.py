@@ -210,7 +210,7 @@ class Real:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Real | fmpq | fmpz | Fraction | int):
             return NotImplemented
-        return (self - other).sign() == 0
+        return (self - (fmpq(other) if isinstance(other, fmpz) else other)).sign() == 0
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -67,7 +67,7 @@ def centred(row: Sequence[float]) -> tuple[float, ...]:
     if abs(mean) <= CENTRED * max(abs(x) for x in row):
         return tuple(row)
     found = tuple(x - mean for x in row)
-    if not all(map(math.isfinite, found)):
+    if any(map(math.isinf, found)):
         raise InputError("logits", max(row, key=abs), "small enough for float64 to centre")
     return found
 

@@ -111,14 +111,11 @@ class Ledger:
 
     def _ask(self, prefixes: Sequence[Word]) -> list[Row]:
         answers = self._oracle.logits(prefixes)
+        expected = f"oracle answer must be {len(prefixes)} rows, one per prefix"
         if not _is_row(answers):
-            raise OracleError(
-                f"oracle answer must be {len(prefixes)} rows, one per prefix, not {shorten(answers)}"
-            )
+            raise OracleError(f"{expected}, not {shorten(answers)}")
         if len(answers) != len(prefixes):
-            raise OracleError(
-                f"oracle answer must be {len(prefixes)} rows, one per prefix, not {len(answers)}"
-            )
+            raise OracleError(f"{expected}, not {len(answers)}")
         return [self._checked(p, a) for p, a in zip(prefixes, answers, strict=True)]
 
     def _checked(self, prefix: Word, answer: Sequence[object]) -> Row:

@@ -2,8 +2,8 @@
 
 A token is drawn by comparing a uniform 64-bit integer with cumulative probabilities that balls
 round correctly to multiples of 2^-64.  No libm is involved, so the same seed gives the same words
-on every machine.  (More than 2^22 words at once are split by multinomial counts from the same
-probabilities, as the generator draws them.)  A word drawn a million times is kept once, with its count.
+on every machine.  (More than 2^22 words at once are split by the generator's multinomial counts,
+with the same probabilities.)  A word drawn a million times is kept once, with its count.
 """
 
 from __future__ import annotations

@@ -64,7 +64,13 @@ def test_arrays_have_the_shape_asked_for():
 
 def test_centred_removes_the_mean():
     assert floats.centred([1.0, 2.0, 6.0]) == (-2.0, -1.0, 3.0)
-    assert floats.centred([1e16, 1.0, -1e16, 1.0]) == (1e16, 0.5, -1e16, 0.5)
+    assert floats.centred([1e9, 1.0, -1e9, 1.0]) == (1e9 - 0.5, 0.5, -1e9 - 0.5, 0.5)
+
+
+def test_what_is_centred_up_to_rounding_is_left_as_it_is():
+    assert floats.centred([1e16, 1.0, -1e16, 1.0]) == (1e16, 1.0, -1e16, 1.0)
+    once = floats.centred([0.1, 0.2, 0.7])
+    assert floats.centred(once) == once
 
 
 def test_rational_logits_in_nats_are_correctly_rounded():

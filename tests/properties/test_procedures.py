@@ -1,0 +1,186 @@
+"""Remarks 5.8 and 5.9, Corollary 5.15 and Theorem 5.14 as procedures, end to end."""
+
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+import llr
+from llr.errors import InputError
+from llr.learning.api import learn
+from llr.models.base import words
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real
+from llr.oracles.access import SampledOracle
+from llr.oracles.ledger import Ledger
+from llr.oracles.noise import NoisyOracle
+from llr.oracles.protocol import ModelOracle
+from properties.procedures import (
+    BooleanOracle,
+    deviation,
+    fourier_transform,
+    learn_boolean,
+    sampling_access,
+    temperature_access,
+)
+
+
+@pytest.mark.parametrize("access", [sampling_access, temperature_access])
+@pytest.mark.parametrize("name", ["parity:n=2,secret=11", "isan:T=2,k=3,d=2"])
+def test_estimated_logits_are_within_xi(access, name):
+    model, xi = llr.target(name), fmpq(1, 4)
+    made = access(model, xi=xi, zeta=fmpq(1, 1000), seed=3)
+    prefixes = [p for n in range(model.horizon) for p in words(model.alphabet_size, n)]
+    for prefix, row in zip(prefixes, made.oracle.logits(prefixes), strict=True):
+        assert sum(row, fmpq(0)) == 0
+        truth = model.read(model.state_of(prefix))
+        for estimate, logit in zip(row, truth, strict=True):
+            assert abs(Real(estimate) - model.unit.in_nats(logit)) <= xi
+    assert made.oracle.drawn == made.samples * len(prefixes)
+
+
+def test_answers_are_a_fixed_function_of_the_prefix():
+    model = llr.target("isan:T=3,k=2,d=1")
+    first, second = SampledOracle(model, 50, seed=1), SampledOracle(model, 50, seed=1)
+    asked = [(), (0,), (1,), (0, 1)]
+    assert first.logits(asked) == [second.logits([p])[0] for p in reversed(asked)][::-1]
+    assert first.logits(asked) == first.logits(asked)
+    assert first.logits(asked) != SampledOracle(model, 50, seed=2).logits(asked)
+
+
+def test_temperature_saves_samples_where_logits_are_large():
+    model = llr.target("spike:T=4")
+    plain = sampling_access(model, xi=fmpq(1, 2), zeta=fmpq(1, 10))
+    hot = temperature_access(model, xi=fmpq(1, 2), zeta=fmpq(1, 10))
+    assert hot.temperature == 4
+    assert plain.samples > 20 * hot.samples
+
+
+def test_a_token_never_seen_still_gets_a_finite_answer():
+    (row,) = SampledOracle(llr.target("spike:T=9"), 5).logits([()])
+    assert row[0] > row[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"samples": 0}, "samples must be"),
+        ({"samples": 1, "seed": -1}, "seed must be"),
+        ({"samples": 1, "temperature": fmpq(0)}, "temperature must be a positive rational"),
+    ],
+)
+def test_sampled_oracle_refuses_bad_arguments(arguments, message):
+    with pytest.raises(InputError, match=message):
+        SampledOracle(llr.target("spike:T=2"), **arguments)
+
+
+def test_learning_from_a_sampled_oracle_is_within_reach():
+    model = llr.target("parity:n=2,secret=11")
+    made = sampling_access(model, xi=fmpq(1, 50), zeta=fmpq(1, 1000))
+    result = learn(
+        made.oracle, alphabet_size=2, horizon=3, epsilon="0.2", delta="0.1", xi="1/50", samples=64
+    )
+    assert result.accepted
+    assert llr.total_variation(model, result.model).enclosure.upper < Fraction(1, 5)
+
+
+# -- Corollary 5.15 -----------------------------------------------------------------------------
+
+
+def brute_transform(bits, f):
+    found = {}
+    for s in product((0, 1), repeat=bits):
+        value = (
+            sum(
+                Fraction(int(f(x).p), int(f(x).q))
+                * (-1) ** sum(a * b for a, b in zip(s, x, strict=True))
+                for x in product((0, 1), repeat=bits)
+            )
+            / 2**bits
+        )
+        if value:
+            found[s] = fmpq(value.numerator, value.denominator)
+    return found
+
+
+def test_fourier_transform_against_the_definition():
+    rng = np.random.default_rng(5)
+    for bits in (1, 2, 4):
+        table = {x: fmpq(int(rng.integers(-4, 5)), 4) for x in product((0, 1), repeat=bits)}
+        assert fourier_transform(bits, table.__getitem__) == brute_transform(
+            bits, table.__getitem__
+        )
+
+
+def test_sparse_functions_are_recovered_exactly():
+    def f(x):
+        first = fmpq(1, 2) if (x[0] + x[3]) % 2 == 0 else fmpq(-1, 2)
+        return first + (fmpq(1, 4) if x[4] == 0 else fmpq(-1, 4))
+
+    run = learn_boolean(5, f)
+    assert (
+        run.coefficients == run.truth == {(1, 0, 0, 1, 0): fmpq(1, 2), (0, 0, 0, 0, 1): fmpq(1, 4)}
+    )
+    assert run.error == 0
+    assert run.guarantee.exact == 0
+    assert 32 <= run.queries <= 32 + run.counts.rechecks
+
+
+def test_the_guarantee_covers_a_function_that_is_not_learned_exactly():
+    def f(x):
+        return fmpq(x[0] + 2 * x[1] * x[2] - 2 * x[3], 4)
+
+    run = learn_boolean(4, f, epsilon="0.9", delta="0.9")
+    assert Real(run.error) <= run.guarantee
+
+
+def test_functions_outside_the_interval_are_refused():
+    with pytest.raises(InputError, match=r"f\(1,\) must be a rational in \[-1, 1\]"):
+        learn_boolean(1, lambda x: fmpq(2) * x[0])
+
+
+def test_the_boolean_oracle_counts_values_only():
+    oracle = BooleanOracle(2, lambda x: fmpq(1, 2))
+    assert oracle.logits([(), (0,), (0, 1)])[:2] == [(0, 0), (0, 0)]
+    assert oracle.queries == 1
+
+
+# -- Theorem 5.14 -------------------------------------------------------------------------------
+
+
+def test_deviation_is_the_mean_of_definition_1_6_and_the_bound_covers_the_asked_entries():
+    model = llr.target("copy:n=2")
+    oracle = NoisyOracle(ModelOracle(model), "random", fmpq(1, 1000), model.unit)
+    ledger = Ledger(oracle, 2, 4, EXACT)
+    ledger.rows([(0,), (1, 1), (0, 1, 1)])
+    found = deviation(model, oracle, ledger, 100, fmpq(1, 10))
+    assert 0 < found.average <= oracle.amplitude
+    assert 0 < found.asked <= oracle.amplitude
+    assert Real(found.asked) <= found.allowed
+    assert found.allowed.exact == found.average * 100**2 * 4**2 * 2**2 * 10
+
+
+def test_deviation_by_hand():
+    model = llr.target("spike:T=2")  # its second bit is fair, whatever the first
+    uniform = llr.UniformModel(2, 2, llr.NAT)
+
+    class Off:
+        def logits(self, prefixes):
+            return [(fmpq(len(p) * (1 + p[0])), fmpq(0)) if p else (fmpq(0),) * 2 for p in prefixes]
+
+    ledger = Ledger(Off(), 2, 2, EXACT)
+    ledger.rows([(1,)])
+    found = deviation(uniform, Off(), ledger, 1, fmpq(1, 2))
+    # s = 1, t = 2: tokens a, b uniform, errors (1, 0) after 0 and (2, 0) after 1
+    assert found.average == fmpq(1 + 2, 4)
+    assert found.asked == 2
+    assert model.cut_ranks() == (1, 0)
+
+
+def test_deviation_needs_rational_probabilities():
+    model = llr.target("isan:T=2,k=2,d=1")
+    ledger = Ledger(ModelOracle(model), 2, 2, EXACT)
+    with pytest.raises(InputError, match="rational word probabilities"):
+        deviation(model, ModelOracle(model), ledger, 1, fmpq(1, 2))
