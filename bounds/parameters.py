@@ -51,7 +51,7 @@ class Parameters:
     Attributes:
         variant: "plain" or "tolerant".
         horizon, alphabet_size, rank: T, k, d.
-        alpha: bound on the factors of the logit matrices (sec. 2); not used if xi = 0.
+        alpha: bound on the factors of the logit matrices; not used if xi = 0.
         xi_rank, xi_true: distance of the oracle's logits to rank d, and to the truth, in nats.
         epsilon, delta: accuracy and risk.
         p: mass of bad words allowed.

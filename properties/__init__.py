@@ -3,8 +3,11 @@
 from properties.claim import Claim, Measurement, Twin, Verdict, search, verify_claim
 from properties.scenarios import Scenario, run, scenarios
 from properties.strategies import (
+    cauchy_teachers,
     copies,
     fourier_sparse,
+    hard_teachers,
+    hidden_markov_models,
     isans,
     logit_pairs,
     low_rank_matrices,
@@ -25,8 +28,11 @@ __all__ = [
     "Scenario",
     "Twin",
     "Verdict",
+    "cauchy_teachers",
     "copies",
     "fourier_sparse",
+    "hard_teachers",
+    "hidden_markov_models",
     "isans",
     "logit_pairs",
     "low_rank_matrices",

@@ -164,7 +164,7 @@ def probability_of(model: LanguageModel, prefix: Word) -> Real:
     """Return the probability of a prefix."""
     found, state = Real.of(1), model.start()
     for place, token in enumerate(prefix):
-        found = found * model.unit.probabilities(model.read(state))[token]
+        found = found * model.link.probabilities(model.law(state))[token]
         if place + 1 < len(prefix):
             state = model.step(state, token)
     return found

@@ -13,6 +13,7 @@ to small readable instances: integers before fractions, zeros, identity transiti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from flint import fmpq
@@ -23,6 +24,8 @@ from llr.errors import InputError
 from llr.models import families
 from llr.models.base import TabulatedModel, Word, words
 from llr.models.isan import Isan
+from llr.models.markov import HiddenMarkovModel
+from llr.models.teachers import BranchingProgram, cauchy_teacher, hard_teacher, random_program
 from llr.numbers.rational import RationalRow
 from llr.numbers.units import NAT, LogitUnit
 
@@ -296,3 +299,81 @@ def words_of(*, alphabet_size: int, length: int) -> SearchStrategy[Word]:
 def seeds() -> SearchStrategy[int]:
     """Return seeds for a ``numpy.random.Generator``."""
     return st.integers(0, 2**32 - 1)
+
+
+@dataclass(frozen=True)
+class HardTeacher:
+    """A hard teacher with what it was made of.
+
+    Attributes:
+        bits: n.
+        program: read by the copies.
+        strength: c.
+        padding: fair bits at the end.
+        model: the ISAN.
+    """
+
+    bits: int
+    program: BranchingProgram
+    strength: int
+    padding: int
+    model: Isan = field(repr=False)
+
+
+def hard_teachers(*, bits: Span = (1, 3), copies_made: Span = (1, 2)) -> SearchStrategy[HardTeacher]:
+    """Return hard teachers over random branching programs.
+
+    Args:
+        bits: least and largest n.
+        copies_made: least and largest L.
+    """
+    _check_span(bits, 1, "bits")
+    _check_span(copies_made, 1, "copies_made")
+
+    @st.composite
+    def drawn(draw: DrawFn) -> HardTeacher:
+        n = draw(st.integers(*bits))
+        program = random_program(n, draw(st.integers(*copies_made)), draw(st.integers(0, 99)))
+        c, padding = draw(st.integers(1, 8)), draw(st.integers(0, 1))
+        return HardTeacher(n, program, c, padding, hard_teacher(n, program, c, padding))
+
+    return drawn()
+
+
+def cauchy_teachers(*, bits: Span = (1, 3)) -> SearchStrategy[Isan]:
+    """Return Cauchy teachers; the horizon is 2 n + 1."""
+    _check_span(bits, 1, "bits")
+    return st.integers(*bits).map(cauchy_teacher)
+
+
+def hidden_markov_models(
+    *, horizons: Span = (1, 4), alphabet_sizes: Span = (2, 3), hidden_states: Span = (1, 3)
+) -> SearchStrategy[HiddenMarkovModel]:
+    """Return hidden Markov models with small rationals and positive emissions.
+
+    Args:
+        horizons, alphabet_sizes, hidden_states: least and largest T, k, R.
+    """
+    _check_span(horizons, 1, "horizons")
+    _check_span(alphabet_sizes, 2, "alphabet_sizes")
+    _check_span(hidden_states, 1, "hidden_states")
+
+    @st.composite
+    def drawn(draw: DrawFn) -> HiddenMarkovModel:
+        k, r = draw(st.integers(*alphabet_sizes)), draw(st.integers(*hidden_states))
+
+        def law(size: int, least: int) -> list[fmpq]:
+            weights = draw(st.lists(st.integers(least, 4), min_size=size, max_size=size))
+            if not any(weights):
+                weights[0] = 1
+            return [fmpq(w, sum(weights)) for w in weights]
+
+        return HiddenMarkovModel(
+            k,
+            draw(st.integers(*horizons)),
+            law(r, 0),
+            [law(r, 0) for _ in range(r)],
+            [law(k, 1) for _ in range(r)],
+        )
+
+    return drawn()

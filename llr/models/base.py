@@ -1,10 +1,10 @@
-"""Words, prefixes and the interface that every language model of this library has (sec. 1).
+"""Words, prefixes and the interface that every language model of this library has.
 
 A model is read as an automaton: a hashable *state* for the empty prefix, a step per token, and the
 mean-centred logits of the next token at a state.  Prefixes with equal states have equal futures,
 which is what lets distances and samples merge them.  Whatever needs probabilities takes them from
 the *law* of a state, a row of rationals that the model's *link* turns into weights: the logits, or
-in a model whose logits are irrational (sec. 1, hidden Markov) the probabilities themselves.
+in a model whose logits are irrational (hidden Markov) the probabilities themselves.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Families of ISANs with known structure (sec. 1): random, parity, Fourier-sparse, copy, spike."""
+"""Families of ISANs with known structure: random, parity, Fourier-sparse, copy, spike."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden Markov models (sec. 1): probability rank <= R, logits that are logarithms of rationals.
+"""Hidden Markov models: probability rank <= R, logits that are logarithms of rationals.
 
 They are the contrast case of low logit rank.  Their probabilities are rational, so distances and
 samples are exact; their logits are not, so logit matrices only have certified lower bounds of the

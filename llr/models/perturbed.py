@@ -1,4 +1,4 @@
-"""Perturbed ISANs (sec. 1): approximately low rank, with an error fixed by the prefix."""
+"""Perturbed ISANs: approximately low rank, with an error fixed by the prefix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hard and separating instances of [M] (sec. 8): the hard teacher and the Cauchy teacher."""
+"""Hard and separating instances of [M]: the hard teacher and the Cauchy teacher."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def hard_teacher(n: int, program: BranchingProgram, strength: int = 8, padding: 
     Raises:
         InputError: an argument is out of range, or the program reads a bit beyond n.
 
-    Source: [M], hard teacher; theory.md sec. 8.
+    Source: [M], hard teacher.
     """
     _check_teacher(n, program, padding)
     c = fmpq(check_size(strength, 1, "c"))
@@ -238,7 +238,7 @@ def cauchy_teacher(n: int) -> Isan:
     Raises:
         InputError: n is out of range.
 
-    Source: [M], Cauchy teacher; theory.md sec. 1 and 8.
+    Source: [M], Cauchy teacher.
     """
     check_size(n, 1, "n")
     weights = [1 << (n - i) for i in range(1, n + 1)]

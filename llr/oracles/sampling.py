@@ -89,7 +89,7 @@ class ModelWords:
 
 
 class OracleWords:
-    """Words drawn through a logit oracle: T calls per distinct word at most (sec. 2)."""
+    """Words drawn through a logit oracle: T calls per distinct word at most."""
 
     def __init__(self, ledger: Ledger, unit: LogitUnit, arithmetic: Arithmetic) -> None:
         self._ledger = ledger

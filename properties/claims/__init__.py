@@ -4,6 +4,7 @@ from properties.claim import Claim
 from properties.claims import (
     access,
     boolean,
+    contrast,
     learner,
     models,
     potential,
@@ -17,6 +18,7 @@ from properties.claims import (
 
 _MODULES = (
     models,
+    contrast,
     softmax,
     potential,
     spanners,

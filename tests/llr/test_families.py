@@ -1,4 +1,4 @@
-"""llr.models.families against the definitions in theory.md's table."""
+"""llr.models.families against their definitions."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def fractions_of(m):
 
 
 def interaction():
-    """Return the T = 4 example of theory.md sec. 6, whose cut ranks are 1, 1, 2, 1."""
+    """Return an example with T = 4 whose cut ranks are 1, 1, 2, 1."""
     table = {h: [0, 0] for n in range(3) for h in product((0, 1), repeat=n)}
     for h in product((0, 1), repeat=3):
         x1, x2, x3 = (1 - 2 * b for b in h)

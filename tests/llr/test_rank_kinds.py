@@ -348,7 +348,7 @@ def test_cut_ranks_of_hidden_markov_models(horizon, k, r):
 
 
 def test_logit_ranks_of_hidden_markov_models_exceed_their_probability_ranks():
-    """The contrast case of sec. 1: probability rank 2, logit rank 8 (all there is, at T = 7)."""
+    """A contrast case: probability rank 2, logit rank 8 (all there is, at T = 7)."""
     model = random_hidden_markov(7, 2, 2, 0)
     assert max(probability_ranks(model)) == 2
     assert cut_rank_lower_bounds(model) == (1, 2, 4, 8, 7, 3, 1)

@@ -376,6 +376,21 @@ def test_a_save_that_fails_half_way_keeps_the_old_file(tmp_path, monkeypatch, er
     assert os.listdir(tmp_path) == ["model.json"]
 
 
+def test_a_save_writes_through_no_link_that_lies_in_its_way(tmp_path):
+    """A link with the name of the temporary file must not lead it elsewhere."""
+    victim = tmp_path / "victim"
+    victim.write_text("precious", encoding="utf-8")
+    for name in (f".{os.getpid()}.part", f"{os.getpid()}.part", "model.json.part"):
+        (tmp_path / name).symlink_to(victim)
+    try:
+        llr.save(UniformModel(2, 2), tmp_path / "model.json")
+    except InputError:
+        pass
+    else:
+        assert not (tmp_path / "model.json").is_symlink()
+    assert victim.read_text(encoding="utf-8") == "precious"
+
+
 def test_a_saved_file_has_the_usual_permissions(tmp_path):
     """As any other new file: not readable by its owner alone."""
     old = os.umask(0o022)

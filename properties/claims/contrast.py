@@ -1,0 +1,196 @@
+"""Claims about hard and separating instances: logit rank against probability rank."""
+
+from __future__ import annotations
+
+from flint import fmpq
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from llr.models.base import LanguageModel, words
+from llr.models.isan import Isan
+from llr.models.logits import (
+    cut_rank_lower_bounds,
+    cut_ranks_by_enumeration,
+    mixed_rank_by_enumeration,
+    probability_ranks,
+)
+from llr.models.markov import HiddenMarkovModel
+from llr.models.teachers import noiseless_law
+from llr.numbers.balls import total
+from properties.claim import Claim, Measurement, Twin
+from properties.measure import worst
+from properties.scenarios import probability_of
+from properties.strategies import (
+    HardTeacher,
+    cauchy_teachers,
+    copies,
+    hard_teachers,
+    hidden_markov_models,
+    isans,
+    tabulated_models,
+)
+
+
+def cauchy_logit_rank(model: Isan) -> Measurement:
+    """Measure the largest cut rank of a Cauchy teacher against 2."""
+    return Measurement.of(max(model.cut_ranks()), 2)
+
+
+def cauchy_probability_rank(model: Isan) -> Measurement:
+    """Measure |largest probability rank - 2^n| of a Cauchy teacher."""
+    return Measurement.of(abs(max(probability_ranks(model)) - 2 ** (model.horizon // 2)))
+
+
+def cauchy_probability_rank_small(model: Isan) -> Measurement:
+    """Tightened: the probability rank is at most that of the logits, 2."""
+    return Measurement.of(max(probability_ranks(model)), 2)
+
+
+def copy_probability_rank(model: Isan) -> Measurement:
+    """Measure |largest probability rank - k^n| of a copy model."""
+    n = model.horizon // 2
+    return Measurement.of(abs(max(probability_ranks(model)) - model.alphabet_size**n))
+
+
+def copy_probability_rank_small(model: Isan) -> Measurement:
+    """Tightened: the probability rank of a copy model is at most n (k-1) + 1."""
+    n, k = model.horizon // 2, model.alphabet_size
+    return Measurement.of(max(probability_ranks(model)), n * (k - 1) + 1)
+
+
+def teacher_rank(teacher: HardTeacher) -> Measurement:
+    """Measure the largest cut rank of a hard teacher against n + 7."""
+    return Measurement.of(max(teacher.model.cut_ranks()), teacher.bits + 7)
+
+
+def teacher_rank_tightened(teacher: HardTeacher) -> Measurement:
+    """Tightened: n."""
+    return Measurement.of(teacher_rank(teacher).measured, teacher.bits)
+
+
+def teacher_distance(teacher: HardTeacher, copies_counted: int = 0) -> Measurement:
+    """Measure |TV(teacher, noiseless law) - (1 - (1-eta)^(L+1))|, exactly."""
+    clean = noiseless_law(teacher.bits, teacher.program, teacher.padding)
+    apart = (
+        total(
+            abs(probability_of(teacher.model, w) - clean.get(w, fmpq(0)))
+            for w in words(2, teacher.model.horizon)
+        )
+        / 2
+    )
+    eta = fmpq(1, 1 + 4**teacher.strength)
+    length = len(teacher.program.instructions) - copies_counted
+    return Measurement(abs(apart - (1 - (1 - eta) ** (length + 1))), Measurement.of(0).bound)
+
+
+def markov_rank(model: HiddenMarkovModel) -> Measurement:
+    """Measure the largest probability rank of a hidden Markov model against R."""
+    return Measurement.of(max(probability_ranks(model)), model.hidden_states)
+
+
+def markov_logit_rank(model: HiddenMarkovModel) -> Measurement:
+    """Assumption confused: the logit rank, too, is at most R (a certified lower bound of it)."""
+    return Measurement.of(max(cut_rank_lower_bounds(model)), model.hidden_states)
+
+
+def small_models() -> SearchStrategy[LanguageModel]:
+    """Return small exact models."""
+    return st.one_of(isans(horizons=(1, 3)), tabulated_models())
+
+
+def mixed(model: LanguageModel) -> Measurement:
+    """Measure largest cut rank <= mixed rank <= sum of cut ranks <= T times the largest."""
+    ranks, found = cut_ranks_by_enumeration(model), mixed_rank_by_enumeration(model)
+    return worst(
+        [
+            Measurement.of(max(ranks), found),
+            Measurement.of(found, sum(ranks)),
+            Measurement.of(sum(ranks), model.horizon * max(ranks)),
+        ]
+    )
+
+
+def mixed_is_cut(model: LanguageModel) -> Measurement:
+    """Tightened: the mixed rank is the largest cut rank."""
+    return Measurement.of(mixed_rank_by_enumeration(model), max(cut_ranks_by_enumeration(model)))
+
+
+CLAIMS = (
+    Claim(
+        "mixed-rank",
+        "largest cut rank <= mixed rank <= sum of cut ranks <= T times the largest",
+        "[P] Def 1.4",
+        "sharpened",
+        small_models,
+        mixed,
+        (Twin("mixed rank = largest cut rank", mixed_is_cut),),
+        examples=100,
+    ),
+    Claim(
+        "cauchy-logit-rank",
+        "a Cauchy teacher has logit rank at most 2",
+        "[M], Cauchy teacher",
+        "sharpened",
+        lambda: cauchy_teachers(bits=(1, 4)),
+        cauchy_logit_rank,
+        (Twin("1", lambda m: Measurement.of(max(m.cut_ranks()), 1)),),
+        examples=20,
+    ),
+    Claim(
+        "cauchy-probability-rank",
+        "a Cauchy teacher on 2n bits has probability rank exactly 2^n",
+        "[M], Cauchy teacher",
+        "sharpened",
+        lambda: cauchy_teachers(bits=(1, 4)),
+        cauchy_probability_rank,
+        (Twin("at most the logit rank", cauchy_probability_rank_small),),
+        examples=20,
+    ),
+    Claim(
+        "copy-probability-rank",
+        "a copy model has probability rank k^n",
+        "[M], recall",
+        "sharpened",
+        lambda: copies(tokens=(1, 3)),
+        copy_probability_rank,
+        (Twin("at most n (k-1) + 1", copy_probability_rank_small),),
+        examples=40,
+    ),
+    Claim(
+        "hard-teacher-rank",
+        "a hard teacher on n bits has cut rank at most n + 7",
+        "[M], hard teacher",
+        "sharpened",
+        hard_teachers,
+        teacher_rank,
+        (Twin("n", teacher_rank_tightened),),
+        examples=60,
+    ),
+    Claim(
+        "hard-teacher-distance",
+        "TV(hard teacher, its noiseless law) = 1 - (1-eta)^(L+1), eta = 1/(1+4^c)",
+        "[M], hard teacher",
+        "sharpened",
+        lambda: hard_teachers(bits=(1, 2)),
+        teacher_distance,
+        (Twin("1 - (1-eta)^L", lambda t: teacher_distance(t, 1)),),
+        examples=40,
+    ),
+    Claim(
+        "hidden-markov-rank",
+        "a hidden Markov model with R states has probability rank at most R",
+        "[P] Def 3.1",
+        "printed",
+        hidden_markov_models,
+        markov_rank,
+        (
+            Twin(
+                "logit rank at most R",
+                markov_logit_rank,
+                lambda: hidden_markov_models(hidden_states=(2, 2), horizons=(3, 4)),
+                100,
+            ),
+        ),
+        examples=60,
+    ),
+)
