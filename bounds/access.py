@@ -158,3 +158,29 @@ def samples_with_temperature(
             tau = candidate
     gamma = least_probability(1, alphabet_size)
     return tau, samples_for_logits(alphabet_size, gamma, error / tau, zeta)
+
+
+@statement(
+    "hard-teacher",
+    mark="sharpened",
+    source="[M], hard teacher",
+    summary="TV(hard teacher, its noiseless law) = 1 - (1-eta)^(L+1), eta = 1/(1+4^c)",
+)
+def hard_teacher_distance(copies: int, strength: int) -> fmpq:
+    """Return the TV between a hard teacher and the law with noiseless copies and label.
+
+    Proof.  Each word of the noiseless law N has no mismatch, so the teacher gives it
+    (1-eta)^(L+1) N(w): one factor for each of L copies and for the label.  Hence
+    TV = sum_w max(0, N(w) - M(w)) = 1 - (1-eta)^(L+1).
+
+    Args:
+        copies: L >= 0.
+        strength: c >= 1, b = c ln 2.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    require(copies >= 0, "hard-teacher", "L >= 0", copies)
+    require(strength >= 1, "hard-teacher", "c >= 1", strength)
+    eta = fmpq(1, 1 + 4**strength)
+    return 1 - (1 - eta) ** (copies + 1)

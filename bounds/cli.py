@@ -13,7 +13,7 @@ from bounds.exponents import COMPRESSION, PRINTED, fitted
 from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import QueryCount
 from bounds.statement import STATEMENTS, Statement
-from bounds.theorem import queries_by_compression, queries_printed
+from bounds.theorem import PrintedParameters, queries_by_compression, queries_printed
 from llr.cli import json_option, parse_integer, print_json, show, table
 from llr.errors import InputError, ShownAs
 from llr.numbers.balls import Real
@@ -146,7 +146,7 @@ def to_json(value: Any) -> Any:
         return lower if lower == upper else {"lower": lower, "upper": upper}
     if isinstance(value, fmpq):
         return text(value)
-    if isinstance(value, Parameters | QueryCount):
+    if isinstance(value, Parameters | PrintedParameters | QueryCount):
         return {name: to_json(item) for name, item in vars(value).items()}
     if isinstance(value, tuple):
         return [to_json(item) for item in value]

@@ -237,3 +237,29 @@ def witness_epochs(cut_ranks: Sequence[int], one_token_ranks: Sequence[int]) -> 
     )
     allowed = [witnesses_at_cut(d, r) for d, r in zip(cut_ranks, one_token_ranks, strict=True)]
     return sum(allowed[1:-1])
+
+
+@statement(
+    "lemma-5.6-printed",
+    mark="printed",
+    source="[P] Lemma 5.6, constant as an argument",
+    summary="K >= C T d log(R B W / e) epochs suffice",
+)
+def epochs_printed(
+    horizon: int, d: int, w: int, b: Number, r: Number, e: Number, constant: Number
+) -> int:
+    """Return ceil(C T d log(R B W / e)), the printed number of epochs.
+
+    Args:
+        horizon: T >= 1.
+        d: dimension.
+        w: W >= 1, the number of witnesses at a cut.
+        b, r: the lengths B and R.
+        e: error > 0.
+        constant: C > 0; [P] leaves it open.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    require(horizon >= 1, "lemma-5.6-printed", "T >= 1", horizon)
+    return (elliptic_potential_printed(w, d, b, r, e, constant) * horizon).ceil()

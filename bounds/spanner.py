@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from math import comb
 
 from flint import arb, fmpq
@@ -257,3 +258,34 @@ def infeasibility_printed(t: int, eta: Number) -> Real:
     real = Real.of(eta)
     require(real >= 0 and real <= 1, "lemma-5.5-printed", "0 <= eta <= 1", eta)
     return real * t
+
+
+@statement(
+    "pool-additions",
+    mark="sharpened",
+    source="counterexample-guided spanners",
+    summary="rows added at a cut <= sum over ranks of (1 + log2(largest volume / first volume))",
+)
+def pool_additions(volume_ratios: Sequence[Number]) -> int:
+    """Bound how many rows counterexamples add to the pool of one cut.
+
+    Each addition raises the rank or multiplies the volume of the basis by more than 2.
+
+    Args:
+        volume_ratios: per rank reached, the largest volume of a basis over the first one, >= 1.
+
+    Returns:
+        The sum of 1 + floor(log2(ratio)).
+
+    Raises:
+        HypothesisError: some ratio is below 1.
+    """
+    found = 0
+    for ratio in volume_ratios:
+        real = Real.of(ratio)
+        require(real >= 1, "pool-additions", "volume ratios >= 1", ratio)
+        doublings = 0
+        while real >= (2 << doublings):
+            doublings += 1
+        found += 1 + doublings
+    return found

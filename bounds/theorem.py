@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from flint import fmpq
 
+from bounds.potential import elliptic_potential_printed
+from bounds.spanner import draws_printed
 from bounds.statement import require, statement
+from bounds.validation import validation_words
 from llr.numbers.balls import Number, Real
+from llr.numbers.rational import rational, text
 
 
 def _check_size(identifier: str, horizon: int, k: int, d: int, epsilon: Real) -> None:
@@ -132,3 +138,87 @@ def rational_root_above(square: fmpq, bits: int = 20) -> fmpq:
     while root * root < int(scaled):
         root += 1
     return fmpq(root, 1 << bits)
+
+
+@dataclass(frozen=True)
+class PrintedParameters:
+    """The printed shape of the parameters of Algorithm 1, for one value of the open constant C.
+
+    Attributes:
+        g: residual allowed, epsilon / (C T^2).
+        witnesses: W.
+        epochs: K.
+        words: n.
+        eta, delta_s: quality and risk of each spanner.
+        draws: N.
+    """
+
+    g: fmpq
+    witnesses: int
+    epochs: int
+    words: int
+    eta: fmpq
+    delta_s: fmpq
+    draws: int
+
+
+@statement(
+    "parameters-printed",
+    mark="reconstructed",
+    source="[P] sec. 5.2, constant as an argument",
+    summary="g = eps/(C T^2), W = C d log, K = T W, n = log(32TK/delta)/g, N = C (w^2 + log)/eta^2",
+)
+def printed_parameters(
+    *,
+    horizon: int,
+    alphabet_size: int,
+    rank: int,
+    epsilon: Number,
+    delta: Number,
+    alpha: Number,
+    xi: Number,
+    constant: Number,
+) -> PrintedParameters:
+    """Return parameters of the printed shape: sufficiently large for no particular C.
+
+    g = epsilon / (C T^2), W = ceil(C d log(R B / e)) with w = (k+1)(k+W+1) taken at W = d,
+    B = 4 w alpha, R = alpha, e = 4 w xi; K = T W, n = ceil(log(32 T K / delta) / g),
+    eta = delta / (K n T), delta_s = delta / (K T), N = ceil(C (w^2 + log(1/delta_s)) / eta^2).
+
+    Args:
+        horizon: T >= 3.
+        alphabet_size: k >= 2.
+        rank: d >= 1.
+        epsilon, delta: rationals in (0, 1).
+        alpha, xi: rationals > 0 (the shape has a logarithm of 1/xi).
+        constant: C >= 1, rational.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    identifier = "parameters-printed"
+    wanted, risk, size, error, c = (rational(x) for x in (epsilon, delta, alpha, xi, constant))
+    require(
+        horizon >= 3 and alphabet_size >= 2 and rank >= 1,
+        identifier,
+        "T >= 3, k >= 2, d >= 1",
+        (horizon, alphabet_size, rank),
+    )
+    require(
+        0 < wanted < 1 and 0 < risk < 1,
+        identifier,
+        "epsilon, delta in (0, 1)",
+        (text(wanted), text(risk)),
+    )
+    require(size > 0 and error > 0, identifier, "alpha, xi > 0", (text(size), text(error)))
+    require(c >= 1, identifier, "C >= 1", text(c))
+    k, width = alphabet_size, (alphabet_size + 1) * (alphabet_size + rank + 1)
+    g = wanted / (c * horizon**2)
+    logarithm = elliptic_potential_printed(1, rank, 4 * width * size, size, 4 * width * error, c)
+    witnesses = max(rank, logarithm.ceil())
+    epochs = horizon * witnesses
+    words = validation_words(horizon, epochs, risk, g)
+    eta, delta_s = risk / (epochs * words * horizon), risk / (epochs * horizon)
+    width = (k + 1) * (k + witnesses + 1)
+    draws = draws_printed(width, eta, delta_s, c)
+    return PrintedParameters(g, witnesses, epochs, words, eta, delta_s, draws)

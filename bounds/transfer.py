@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 
 from bounds.softmax import tanh_of_half
 from bounds.statement import require, statement
-from llr.numbers.balls import Number, Real
+from llr.numbers.balls import Number, Real, total
 
 
 def _check(identifier: str, horizon: int, p_bad: Real, g: Real, xi: Real) -> None:
@@ -72,3 +73,83 @@ def transfer_product(horizon: int, p_bad: Number, g: Number, xi: Number) -> Real
     for t in range(horizon):
         together = together * (1 - tanh_of_half(threshold * max(0, t - 1) + noise))
     return p + (1 - together)
+
+
+@statement(
+    "lemma-5.8",
+    mark="printed",
+    source="[P] Lemma 5.8",
+    summary="residuals <= g, oracle within xi: |Lh_{t+1}(a) - L(y_{1:t}.a)| <= (t-1) g + xi",
+)
+def next_logit_error(t: int, g: Number, xi: Number) -> Real:
+    """Bound the error of the predicted logits after y_{1:t} by (t-1) g + xi.
+
+    Proof.  The telescope: Lh_{t+1}(a) - Lhat(y_{1:t}.a) is a sum of t - 1 residuals, each at most
+    g, and Lhat is within xi of L.
+
+    Args:
+        t: >= 1.
+        g: bound on the residuals with r = t + 1, in nats, >= 0.
+        xi: error of the oracle in nats, >= 0.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    threshold, noise = Real.of(g), Real.of(xi)
+    require(t >= 1, "lemma-5.8", "t >= 1", t)
+    require(threshold >= 0, "lemma-5.8", "g >= 0", g)
+    require(noise >= 0, "lemma-5.8", "xi >= 0", xi)
+    return threshold * (t - 1) + noise
+
+
+@statement(
+    "lemma-5.9-printed",
+    mark="printed",
+    source="[P] Lemma 5.9",
+    summary="TV(M, Q) <= sum over positions of E_M TV(next token of M, next token of Q)",
+)
+def summed_next_token_distances(means: Sequence[Number]) -> Real:
+    """Bound TV(M, Q) by the sum of the mean next-token distances, means taken over M.
+
+    Proof.  Couple M and Q token by token, optimally while the words agree.
+
+    Args:
+        means: E_{y ~ M} TV(M(. | y_{1:t}), Q(. | y_{1:t})) for t = 0..T-1, each in [0, 1].
+
+    Raises:
+        HypothesisError: some mean is outside [0, 1].
+    """
+    reals = [Real.of(x) for x in means]
+    for x in reals:
+        require(x >= 0 and x <= 1, "lemma-5.9-printed", "means in [0, 1]", x)
+    return total(reals)
+
+
+@statement(
+    "lean-transfer",
+    mark="sharpened",
+    source="end-to-end validation",
+    summary="next logits within tau on good words: TV(M, Q) <= p_bad + ((T-2) tau + T xi) / 2",
+)
+def transfer_end_to_end(horizon: int, p_bad: Number, tau: Number, xi: Number) -> Real:
+    """Bound TV(M, Q) when words are validated end to end.
+
+    A word fails if at some t = 2..T-1 the prediction after y_{1:t} is off by more than tau from the
+    oracle's answer, or infeasible; p_bad is the probability of that under the oracle's own law.
+    The bound is p_bad + ((T-2) tau + T xi) / 2 (no tau-term for T = 1).
+
+    Proof.  As :func:`transfer_sum`, with error tau + xi at t = 2..T-1 and xi at t = 0, 1, where the
+    prediction is the oracle's own answer.
+
+    Args:
+        horizon: T >= 1.
+        p_bad: probability of a failing word.
+        tau: allowed error in nats, >= 0.
+        xi: error of the oracle in nats, >= 0.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    p, threshold, noise = Real.of(p_bad), Real.of(tau), Real.of(xi)
+    _check("lean-transfer", horizon, p, threshold, noise)
+    return p + threshold * Fraction(max(0, horizon - 2), 2) + noise * Fraction(horizon, 2)

@@ -171,3 +171,29 @@ def binomial_tail(n: int, most: int, p: fmpq) -> Real:
         return Real(sum(terms, fmpq(0)))
     one, other = Real(p), Real(1 - p)
     return balls.total(one**i * other ** (n - i) * comb(n, i) for i in range(min(most, n) + 1))
+
+
+@statement(
+    "attempts",
+    mark="sharpened",
+    source="validation over an unknown number of attempts",
+    summary="attempt j: ceil(log(j (j+1) / delta) / p) passes in a row; all risks sum to delta",
+)
+def passes_at_attempt(attempt: int, p: Number, delta: Number) -> int:
+    """Return n_j = ceil(log(j (j+1) / delta) / p), the passes that attempt j needs in a row.
+
+    Proof.  A model with p_bad > p passes with probability at most delta / (j (j+1)); these sum to
+    delta over j = 1, 2, ...
+
+    Args:
+        attempt: j >= 1.
+        p: mass of bad words allowed, in (0, 1).
+        delta: in (0, 1).
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    require(attempt >= 1, "attempts", "j >= 1", attempt)
+    risk = Real.of(delta)
+    require(risk > 0 and risk < 1, "attempts", "0 < delta < 1", delta)
+    return words_to_pass(p, risk / (attempt * (attempt + 1)))

@@ -9,6 +9,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from fractions import Fraction
 from importlib.metadata import entry_points
 from typing import Any
 
@@ -20,7 +21,7 @@ from rich.table import Table
 
 import llr
 from llr.analysis import distance as distances
-from llr.errors import InputError, LlrError, UndecidedError
+from llr.errors import InputError, LlrError, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch
@@ -255,7 +256,8 @@ def learn(
         check_writable(out, "--out")
     seed_number = parse_integer(seed, "--seed")
     accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
-    kind = noise or ("adversarial" if accuracy > 0 else "none")
+    off = accuracy > 0 and model.arithmetic is EXACT
+    kind = noise or ("adversarial" if off else "none")
     numbers = named(arithmetic)
     if numbers is EXACT and model.arithmetic is not EXACT:
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
@@ -384,17 +386,14 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
     computed = fraction(widest) / 2  # the other half is left to the rounding of the decimals
     try:
         apart = distances.total_variation(one, two, computed)
-        divergence = distances.kl_divergence(one, two).enclosure(computed)
+        kl = _divergence(one, two, computed, fraction(widest))
     except UndecidedError:
         raise InputError("--width", width, f"reached within {LIMIT_BITS} bits") from None
     value = {
         "first": first,
         "second": second,
         "total_variation": apart.as_json(fraction(widest)),
-        "kl": {
-            **divergence.as_json(fraction(widest)),
-            "method": "exact" if divergence.exact else "enclosed",
-        },
+        "kl": kl,
     }
     if as_json:
         print_json(value)
@@ -403,6 +402,17 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
     found.add_row("TV", interval(value["total_variation"]))  # type: ignore[arg-type]
     found.add_row("KL(first || second), nats", interval(value["kl"]))  # type: ignore[arg-type]
     show(found)
+
+
+def _divergence(
+    one: LanguageModel, two: LanguageModel, computed: Fraction, width: Fraction
+) -> dict[str, str]:
+    """Return KL as lower, upper and method; the trivial [0, inf] if the tree is too large."""
+    try:
+        found = distances.kl_divergence(one, two).enclosure(computed)
+    except TooLargeError:
+        return {"lower": "0", "upper": "inf", "method": "too large"}
+    return {**found.as_json(width), "method": "exact" if found.exact else "enclosed"}
 
 
 @main.command()

@@ -1,7 +1,6 @@
 """Strategies for the theory's objects, claims about them, and the search that breaks them."""
 
 from properties.claim import Claim, Measurement, Twin, Verdict, search, verify_claim
-from properties.scenarios import Scenario, run, scenarios
 from properties.strategies import (
     cauchy_teachers,
     copies,
@@ -25,7 +24,6 @@ from properties.strategies import (
 __all__ = [
     "Claim",
     "Measurement",
-    "Scenario",
     "Twin",
     "Verdict",
     "cauchy_teachers",
@@ -39,8 +37,6 @@ __all__ = [
     "noisy_parities",
     "rationals",
     "row_families",
-    "run",
-    "scenarios",
     "search",
     "seeds",
     "spikes",

@@ -8,10 +8,13 @@ a claim whose twin survives is an error.
 from __future__ import annotations
 
 import contextlib
+import signal
+import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from types import FrameType
 from typing import Any
 
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
@@ -167,6 +170,8 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
     )
     @given(strategy)
     def attempt(instance: Any) -> None:
+        if _INTERRUPTED.is_set():
+            raise KeyboardInterrupt
         try:
             measurement: Measurement = check(instance)  # may assume() the instance away
             holds = measurement.holds()
@@ -188,6 +193,33 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
         with contextlib.suppress(_RefutedError):
             attempt()
     return found
+
+
+_INTERRUPTED = threading.Event()
+
+
+@contextlib.contextmanager
+def between_instances() -> Iterator[None]:
+    """Let an interrupt (Ctrl-C) take effect between two instances.
+
+    Raised at any other moment it may be lost: Hypothesis has a callback on garbage collection, and
+    what is raised inside such a callback is swallowed.  A second interrupt acts at once.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def note(number: int, frame: FrameType | None) -> None:
+        if _INTERRUPTED.is_set():
+            raise KeyboardInterrupt
+        _INTERRUPTED.set()
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        _INTERRUPTED.clear()
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from llr.cli import (
 from llr.errors import InputError
 from llr.learning.api import probability
 from llr.numbers.rational import decimal
-from properties.claim import PROFILES, Verdict, claims_named, verify_claim
+from properties.claim import PROFILES, Verdict, between_instances, claims_named, verify_claim
 from properties.claims import CLAIMS
 from properties.theorem import run_theorem
 
@@ -53,7 +53,7 @@ def verify(names: tuple[str, ...], profile: str, seed: str, as_json: bool) -> No
     start = parse_integer(seed, "--seed")
     claims = claims_named(names, CLAIMS)
     verdicts = []
-    with _progress(len(claims)) as report:
+    with _progress(len(claims)) as report, between_instances():
         for claim in claims:
             report(claim.identifier)
             verdicts.append(verify_claim(claim, profile=profile, start=start))

@@ -320,7 +320,9 @@ class HardTeacher:
     model: Isan = field(repr=False)
 
 
-def hard_teachers(*, bits: Span = (1, 3), copies_made: Span = (1, 2)) -> SearchStrategy[HardTeacher]:
+def hard_teachers(
+    *, bits: Span = (1, 3), copies_made: Span = (1, 2)
+) -> SearchStrategy[HardTeacher]:
     """Return hard teachers over random branching programs.
 
     Args:

@@ -24,6 +24,7 @@ from llr.oracles.sampling import ModelWords, OracleWords, WordSource
 ALGORITHMS = ("printed",)
 SAMPLES = 256
 MAX_EPOCHS = 1000
+MAX_DRAWS = 1 << 62
 
 
 @dataclass(frozen=True)
@@ -183,6 +184,10 @@ def learn(
     noise = allowed_noise(xi, wanted, t)
     scale = unit if isinstance(unit, LogitUnit) else LogitUnit.parse(unit, "unit")
     schedule, parameters = printed_schedule(wanted, risk, noise, t, samples, max_epochs)
+    if schedule.validation_draws(max_epochs) > MAX_DRAWS:
+        raise InputError(
+            "epsilon", ShownAs(epsilon), f"large enough for {MAX_DRAWS} words per epoch"
+        )
 
     asked, words = _as_oracle(oracle, numbers, words)
     if isinstance(oracle, LanguageModel) and numbers is not EXACT:

@@ -16,6 +16,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
 from typing import Any
@@ -69,16 +71,28 @@ def write_json(path: str | Path, value: object) -> None:
     """
     check_writable(path, "out")
     written = json.dumps(value, indent=1, allow_nan=False) + "\n"
-    temporary = Path(path).parent / f".{os.getpid()}.part"
+    temporary: Path | None = None
     try:
-        temporary.write_text(written, encoding="utf-8")
+        handle, temporary = _new_file(Path(path).parent)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(written)
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
             "out", str(path), f"a file that can be written ({error.strerror})"
         ) from None
     finally:
-        temporary.unlink(missing_ok=True)
+        if temporary is not None:
+            temporary.unlink(missing_ok=True)
+
+
+def _new_file(folder: Path) -> tuple[int, Path]:
+    """Create a file that was not there, with the usual permissions; return its handle and name."""
+    for attempt in count():
+        name = folder / f".{os.getpid()}-{attempt}.part"
+        with suppress(FileExistsError):
+            return os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666), name
+    raise AssertionError
 
 
 def check_writable(path: str | Path, argument: str) -> None:

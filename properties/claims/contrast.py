@@ -6,6 +6,7 @@ from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from bounds.access import hard_teacher_distance
 from llr.models.base import LanguageModel, words
 from llr.models.isan import Isan
 from llr.models.logits import (
@@ -78,9 +79,9 @@ def teacher_distance(teacher: HardTeacher, copies_counted: int = 0) -> Measureme
         )
         / 2
     )
-    eta = fmpq(1, 1 + 4**teacher.strength)
     length = len(teacher.program.instructions) - copies_counted
-    return Measurement(abs(apart - (1 - (1 - eta) ** (length + 1))), Measurement.of(0).bound)
+    formula = hard_teacher_distance(length, teacher.strength)
+    return Measurement(abs(apart - formula), Measurement.of(0).bound)
 
 
 def markov_rank(model: HiddenMarkovModel) -> Measurement:
@@ -174,6 +175,7 @@ CLAIMS = (
         lambda: hard_teachers(bits=(1, 2)),
         teacher_distance,
         (Twin("1 - (1-eta)^L", lambda t: teacher_distance(t, 1)),),
+        statements=("hard-teacher",),
         examples=40,
     ),
     Claim(

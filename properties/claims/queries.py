@@ -11,13 +11,14 @@ from hypothesis.strategies import DrawFn
 
 from bounds.access import samples_for_binary_logit
 from bounds.parameters import explicit_parameters
+from bounds.potential import epochs_printed
 from bounds.queries import (
     counting_limit,
     needle_distance,
     query_count,
     root_samples_needed,
 )
-from bounds.theorem import queries_by_compression, queries_printed
+from bounds.theorem import printed_parameters, queries_by_compression, queries_printed
 from llr.analysis.distance import total_variation
 from llr.models.base import TabulatedModel, UniformModel, Word, words
 from llr.models.logits import cut_ranks_by_enumeration
@@ -270,6 +271,74 @@ def below_compression(s: Size, factor: fmpq = fmpq(1)) -> Measurement:
     return Measurement(Real.of(_explicit_entries(s)), right * factor)
 
 
+@dataclass(frozen=True)
+class NoisySize:
+    """An instance size with a noisy oracle."""
+
+    horizon: int
+    rank: int
+    epsilon: fmpq
+    xi: fmpq
+
+
+@st.composite
+def noisy_sizes(draw: DrawFn) -> NoisySize:
+    """Return sizes for which the explicit parameters exist, k = 2, alpha = 1."""
+    return NoisySize(
+        draw(st.integers(3, 8)),
+        draw(st.integers(1, 4)),
+        fmpq(1, draw(st.sampled_from([2, 10]))),
+        fmpq(1, 10 ** draw(st.integers(8, 12))),
+    )
+
+
+def epochs_below_printed(s: NoisySize, constant: fmpq = fmpq(1)) -> Measurement:
+    """Measure the explicit K against C T d log(R B W / e), C = 1."""
+    found = explicit_parameters(
+        horizon=s.horizon,
+        alphabet_size=2,
+        rank=s.rank,
+        epsilon=s.epsilon,
+        delta=fmpq(1, 10),
+        alpha=1,
+        xi=s.xi,
+    )
+    printed = epochs_printed(
+        s.horizon,
+        s.rank,
+        max(1, found.witnesses),
+        4 * found.width,
+        1,
+        4 * found.width * s.xi,
+        constant,
+    )
+    return Measurement.of(found.epochs, printed)
+
+
+def words_below_printed(s: NoisySize, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure the explicit n against that of the printed shape with C = 1."""
+    found = explicit_parameters(
+        horizon=s.horizon,
+        alphabet_size=2,
+        rank=s.rank,
+        epsilon=s.epsilon,
+        delta=fmpq(1, 10),
+        alpha=1,
+        xi=s.xi,
+    )
+    printed = printed_parameters(
+        horizon=s.horizon,
+        alphabet_size=2,
+        rank=s.rank,
+        epsilon=s.epsilon,
+        delta=fmpq(1, 10),
+        alpha=1,
+        xi=s.xi,
+        constant=1,
+    )
+    return Measurement(Real.of(found.words), Real.of(printed.words) * factor)
+
+
 CLAIMS = (
     Claim(
         "lemma-5.10",
@@ -363,5 +432,27 @@ CLAIMS = (
         (Twin("C = 5", lambda s: below_compression(s, fmpq(1, 1000))),),
         statements=("theorem-5.11-mausberg",),
         examples=40,
+    ),
+    Claim(
+        "lemma-5.6-printed",
+        "explicit K <= C T d log(R B W / e) with C = 1, for small xi",
+        "[P] Lemma 5.6, constant as an argument",
+        "printed",
+        noisy_sizes,
+        epochs_below_printed,
+        (Twin("C = 1/50", lambda s: epochs_below_printed(s, fmpq(1, 50))),),
+        statements=("lemma-5.6-printed",),
+        examples=30,
+    ),
+    Claim(
+        "parameters-printed",
+        "explicit n is at most that of the printed shape with C = 1",
+        "[P] sec. 5.2, constant as an argument",
+        "reconstructed",
+        noisy_sizes,
+        words_below_printed,
+        (Twin("a hundredth", lambda s: words_below_printed(s, fmpq(1, 100))),),
+        statements=("parameters-printed",),
+        examples=30,
     ),
 )

@@ -5,13 +5,36 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flint import fmpq
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 
-from bounds.transfer import transfer_product, transfer_sum
+from bounds.transfer import (
+    next_logit_error,
+    summed_next_token_distances,
+    transfer_end_to_end,
+    transfer_product,
+    transfer_sum,
+)
 from llr.analysis.distance import total_variation
-from llr.numbers.balls import Number, Real
+from llr.learning.program import ChainProgram
+from llr.models.base import State, TabulatedModel, Word, words
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Number, Real, total
+from llr.numbers.units import LogitUnit
+from llr.oracles.protocol import ModelOracle
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
-from properties.scenarios import Scenario, bad_prefixes, mass_of, run, scenarios
+from properties.scenarios import (
+    Scenario,
+    bad_prefixes,
+    inner_prefixes,
+    mass_of,
+    probability_of,
+    run,
+    scenarios,
+)
+
+LN2 = LogitUnit(fmpq(2))
 
 Bound = Callable[[int, Number, Number, Number], Real]
 
@@ -69,6 +92,99 @@ def halved_sum(scenario: Scenario) -> Measurement:
     return _transfer(scenario, lambda t, p, g, xi: transfer_sum(t, p, g, xi) * fmpq(1, 2))
 
 
+# -- single steps -------------------------------------------------------------------------------
+
+
+def logit_errors(scenario: Scenario, less: int = 1) -> Measurement:
+    """Measure every predicted row against (t-1) g + xi, g the largest residual behind it."""
+    done = run(scenario)
+    unit, truth = scenario.target.unit, ModelOracle(scenario.target)
+    found = [Measurement.of(0)]
+    for epoch in done.epochs:
+        program, residuals = done.model(epoch).program, done.residuals(epoch)
+        for prefix in inner_prefixes(scenario.target):
+            solution = program.solution(prefix)
+            predicted = program.read(_after(program, prefix))
+            if solution is None or predicted is None:
+                continue
+            g = max([fmpq(0), *(abs(d) for _, _, d in residuals.at(prefix, solution))])
+            row = truth.logits([prefix])[0]
+            error = max(abs(x - y) for x, y in zip(predicted, row, strict=True))
+            bound = next_logit_error(max(1, len(prefix) + 1 - less), unit.in_nats(g), scenario.xi)
+            found.append(Measurement(unit.in_nats(error), bound))
+    return worst(found)
+
+
+def _after(program: ChainProgram, prefix: Word) -> State:
+    state = program.start()
+    for token in prefix:
+        state = program.step(state, token)
+    return state
+
+
+def rational_pairs() -> SearchStrategy[tuple[TabulatedModel, TabulatedModel]]:
+    """Return two models of one size with rational probabilities."""
+
+    @st.composite
+    def drawn(draw: st.DrawFn) -> tuple[TabulatedModel, TabulatedModel]:
+        horizon, k = draw(st.integers(1, 3)), draw(st.integers(2, 3))
+        tables = [
+            {
+                p: [draw(st.integers(-3, 3)) for _ in range(k)]
+                for length in range(horizon)
+                for p in words(k, length)
+            }
+            for _ in range(2)
+        ]
+        one, two = (TabulatedModel(k, horizon, table, LN2) for table in tables)
+        return one, two
+
+    return drawn()
+
+
+def added_distances(pair: tuple[TabulatedModel, TabulatedModel], first: int = 0) -> Measurement:
+    """Measure TV(M, Q) against the summed mean distances of next tokens."""
+    m, q = pair
+    means = []
+    for length in range(first, m.horizon):
+        terms = []
+        for p in words(m.alphabet_size, length):
+            both = zip(LN2.probabilities(m.read(p)), LN2.probabilities(q.read(p)), strict=True)
+            weight = probability_of(m, p)
+            terms.append(total(abs(x - y) for x, y in both) * weight / 2)
+        means.append(total(terms))
+    apart = total_variation(m, q).value
+    assert apart is not None
+    return Measurement(apart, summed_next_token_distances(means))
+
+
+def end_to_end(scenario: Scenario, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure TV(M, Q) against the end-to-end bound, p_bad under the oracle's own law."""
+    done = run(scenario)
+    target = scenario.target
+    prefixes = [p for n in range(target.horizon) for p in words(target.alphabet_size, n)]
+    rows = dict(zip(prefixes, done.ledger.rows(prefixes), strict=True))
+    law = TabulatedModel(target.alphabet_size, target.horizon, rows, target.unit)
+    found = []
+    for epoch in done.epochs:
+        q = done.model(epoch)
+        bad = set()
+        for prefix in inner_prefixes(target)[target.alphabet_size :]:
+            predicted = q.program.read(q.state_of(prefix))
+            if predicted is None or any(
+                EXACT.exceeds_nats(x - y, target.unit, scenario.threshold)
+                for x, y in zip(predicted, rows[prefix], strict=True)
+            ):
+                bad.add(prefix)
+        apart = total_variation(target, q).value
+        assert apart is not None
+        bound = transfer_end_to_end(
+            target.horizon, mass_of(law, bad), scenario.threshold, scenario.xi
+        )
+        found.append(Measurement(apart, bound * factor))
+    return worst(found)
+
+
 CLAIMS = (
     Claim(
         "lemma-5.9",
@@ -96,5 +212,38 @@ CLAIMS = (
         ),
         statements=("lemma-5.9-product",),
         examples=150,
+    ),
+    Claim(
+        "lemma-5.8",
+        "residuals <= g: |Lh_{t+1}(a) - L(y_{1:t}.a)| <= (t-1) g + xi",
+        "[P] Lemma 5.8",
+        "printed",
+        lambda: scenarios(noisy=True),
+        logit_errors,
+        (Twin("(t-2) g + xi", lambda s: logit_errors(s, 2)),),
+        statements=("lemma-5.8",),
+        examples=120,
+    ),
+    Claim(
+        "lemma-5.9-printed",
+        "TV(M, Q) <= sum over positions of the mean distance of next tokens",
+        "[P] Lemma 5.9",
+        "printed",
+        rational_pairs,
+        added_distances,
+        (Twin("first position left out", lambda p: added_distances(p, 1)),),
+        statements=("lemma-5.9-printed",),
+        examples=150,
+    ),
+    Claim(
+        "lean-transfer",
+        "next logits within tau on good words: TV(M, Q) <= p_bad + ((T-2) tau + T xi) / 2",
+        "end-to-end validation",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        end_to_end,
+        (Twin("bound halved", lambda s: end_to_end(s, fmpq(1, 2))),),
+        statements=("lean-transfer",),
+        examples=120,
     ),
 )

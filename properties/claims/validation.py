@@ -16,6 +16,7 @@ from bounds.spanner import (
     draws_in_closed_form,
     draws_printed,
     expected_outside,
+    pool_additions,
     spanner_failure,
     spanner_failure_simple,
 )
@@ -24,11 +25,12 @@ from bounds.validation import (
     clopper_pearson,
     mean_bounded,
     mean_exceeded_printed,
+    passes_at_attempt,
     validation_words,
 )
 from llr.learning.spanner import barycentric_spanner
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.balls import Real
+from llr.numbers.balls import Real, sqrt
 from llr.numbers.rational import RationalRow
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
@@ -326,6 +328,51 @@ def coverage_tightened(s: Sample) -> Measurement:
     return Measurement(found.measured, found.bound / 2)
 
 
+def attempts(s: Sizes, fixed: bool = False) -> Measurement:
+    """Measure the chance that a bad model passes some of K attempts against delta.
+
+    The model's bad mass is g, just what may not pass; with ``fixed`` every attempt uses the number
+    of words of the first.
+    """
+    missed = fmpq(0)
+    for j in range(1, s.epochs + 1):
+        missed += (1 - s.g) ** passes_at_attempt(1 if fixed else j, s.g, s.delta)
+    return Measurement.of(missed, s.delta)
+
+
+def additions(rows: list[RationalRow], shift: int = 0) -> Measurement:
+    """Measure how many rows a counterexample-guided pool takes against the bound on them.
+
+    A row is added if it leaves the box of the pool's spanner, and the pool is spanned again.
+    """
+    pool: list[RationalRow] = []
+    basis: list[RationalRow] = []
+    volumes: dict[int, tuple[Fraction, Fraction]] = {}
+    count = 0
+    for row in rows:
+        exact = checkers.as_fractions([row])[0]
+        if checkers.in_box(checkers.as_fractions(basis), exact):
+            continue
+        count += 1
+        pool.append(row)
+        indices = barycentric_spanner(pool, len(row), EXACT).indices
+        basis = [pool[i] for i in indices]
+        volume = _gram(checkers.as_fractions(basis))
+        first, largest = volumes.get(len(basis), (volume, volume))
+        volumes[len(basis)] = (first, max(largest, volume))
+    ratios = [sqrt(largest / first) for first, largest in volumes.values()]
+    return Measurement.of(count, pool_additions(ratios) - shift * len(ratios))
+
+
+def growing_rows() -> SearchStrategy[list[RationalRow]]:
+    """Return rows of many sizes, so that pools grow."""
+    powers = st.integers(-4, 4).map(lambda n: fmpq(3) ** n)
+    signs = st.sampled_from([fmpq(0), fmpq(1), fmpq(-1)])
+    entry = st.builds(lambda x, y: x * y, powers, signs)
+    row = st.lists(entry, min_size=2, max_size=2).map(tuple)
+    return st.lists(row, min_size=1, max_size=8)
+
+
 CLAIMS = (
     Claim(
         "lemma-5.7-printed",
@@ -439,5 +486,27 @@ CLAIMS = (
         statements=("spanner-coverage",),
         examples=120,
         grade="exact law",
+    ),
+    Claim(
+        "attempts",
+        "attempt j on ceil(log(j (j+1) / delta) / p) words: all risks sum to at most delta",
+        "validation over an unknown number of attempts",
+        "sharpened",
+        sizes,
+        attempts,
+        (Twin("as many words as the first attempt", lambda s: attempts(s, fixed=True)),),
+        statements=("attempts",),
+        grade="exact law",
+    ),
+    Claim(
+        "pool-additions",
+        "rows added at a cut <= sum over ranks of (1 + log2(largest volume / first volume))",
+        "counterexample-guided spanners",
+        "sharpened",
+        growing_rows,
+        additions,
+        (Twin("rises of the rank not counted", lambda rows: additions(rows, 1)),),
+        statements=("pool-additions",),
+        examples=150,
     ),
 )

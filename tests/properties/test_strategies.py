@@ -95,8 +95,8 @@ PUBLIC = {
 }
 
 
-def test_these_are_all_strategies():
-    assert set(PUBLIC) == {
+def test_these_strategies_are_public():
+    assert set(PUBLIC) >= {
         "copies",
         "fourier_sparse",
         "isans",
@@ -155,14 +155,14 @@ bad_options = pytest.mark.parametrize(
 )
 
 
-def test_these_are_all_spans():
+def test_these_options_are_spans():
     spans = {
         (name, p.name)
         for name, value in PUBLIC.items()
         for p in inspect.signature(value).parameters.values()
         if isinstance(p.default, tuple) and p.name != "units"
     }
-    assert spans == {(name, option) for name, options in SPANS.items() for option in options}
+    assert spans >= {(name, option) for name, options in SPANS.items() for option in options}
 
 
 @bad_options
