@@ -123,10 +123,10 @@ def table(title: str, *columns: str) -> Table:
 
 
 def show(item: object) -> None:
-    """Print a table or a line on standard output; at least 100 columns wide in a pipe."""
+    """Print a table or a line on standard output; at least 120 columns wide in a pipe."""
     console = Console()
     if not console.is_terminal:
-        console = Console(width=max(100, console.width))
+        console = Console(width=max(120, console.width))
     if isinstance(item, Table) and item.title:
         console.print(item.title, soft_wrap=True, markup=False, highlight=False)
         item.title = None

@@ -34,9 +34,8 @@ from properties.claim import PROFILES, Verdict, between_instances, claims_named,
 from properties.claims import CLAIMS
 from properties.theorem import run_theorem
 
-
 _SOURCE = re.compile(
-    r"\[\w+\]( (inside )?(Lemma|Theorem|Fact|Def|Corollary|Remark|Algorithm|sec\.) [\w.]+\b)?"
+    r"\[\w+\]( (inside )?(Lemmas?|Theorem|Fact|Def|Corollary|Remark|Algorithm|sec\.) [\w.]+\b)?"
 )
 
 
@@ -94,10 +93,8 @@ def verify(
 
 def verdict_table(verdicts: list[Verdict]) -> Table:
     """Return one row per claim."""
-    columns = ("claim", "source", "mark", "tried", "worst ratio", "twins refuted", "verdict")
+    columns = ("claim", "source", "mark", "tried", "worst\nratio", "twins\nrefuted", "verdict")
     found = table("claims", *columns)
-    for column in found.columns:
-        column.no_wrap = True
     for v in verdicts:
         refuted = sum(t.refuted for t in v.twins)
         colour = "green" if v.passed else "red"

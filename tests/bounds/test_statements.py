@@ -769,9 +769,7 @@ def test_lemma_5_10_by_loops(horizon):
     assert found.validation_prefixes == (epochs * words * w * len(stems) if inner else 0)
     assert found.table_entries == max(1, horizon - 1) * w * w
     assert found.words == (epochs * (len(inner) * draws + words) if inner else 0)
-    assert found.entries == (
-        found.spanner_entries + found.validation_entries + found.table_entries
-    )
+    assert found.entries == (found.spanner_entries + found.validation_entries + found.table_entries)
     assert STATEMENTS["lemma-5.10"].function is queries.query_count
 
 
@@ -837,9 +835,7 @@ def test_the_binary_exponent_by_a_scan(gamma, xi, zeta):
     with mpmath.workdps(DIGITS):
         odds = mpmath.log((1 - mp(gamma)) / mp(gamma))
         steps = [odds * (mpmath.mpf(i) / 40 - 1) for i in range(81)]
-        exponent = min(
-            mp_divergence(b + sign * 2 * mp(xi), b) for b in steps for sign in (-1, 1)
-        )
+        exponent = min(mp_divergence(b + sign * 2 * mp(xi), b) for b in steps for sign in (-1, 1))
     found = access.samples_for_binary_logit(gamma, xi, zeta)
     assert_ceiling(found, lambda: mpmath.log(2 / mp(zeta)) / exponent)
 
