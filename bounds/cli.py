@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 import click
@@ -43,6 +44,10 @@ def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
     elif name == THEOREM:
         _theorem(given, as_json)
     elif name == EXPONENTS:
+        if given:
+            raise InputError(
+                "option", "--" + next(iter(given)), f"left out: {EXPONENTS} takes none"
+            )
         _exponents(as_json)
     elif name in STATEMENTS:
         _evaluate(STATEMENTS[name], given, as_json)
@@ -118,10 +123,10 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
     if as_json:
         print_json({"statement": statement.identifier, "value": to_json(value)})
     else:
-        show(f"{statement.identifier}: {statement.summary}")
+        click.echo(f"{statement.identifier}: {statement.summary}")
         shown = to_json(value)
         for key, item in shown.items() if isinstance(shown, dict) else [("value", shown)]:
-            show(f"    {key} = {item}")
+            click.echo(f"    {key} = {item}")
 
 
 def _read(name: str, written: str, annotation: str) -> Any:
@@ -132,8 +137,10 @@ def _read(name: str, written: str, annotation: str) -> Any:
         return written == "true"
     if annotation == "int":
         return parse_integer(written, option)
-    if annotation.startswith("Sequence"):
+    if annotation == "Sequence[int]":
         return [parse_integer(part, option) for part in written.split(",")]
+    if annotation.startswith("Sequence"):
+        return [decimal(part, option) for part in written.split(",")]
     if annotation == "LogitUnit":
         return LogitUnit.parse(written, option)
     return decimal(written, option)
@@ -219,8 +226,8 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
         "N",
         "words",
     )
-    found.add_row("printed k^3 T^13 d^4/eps^4 *", _short(float(printed)), *[""] * 5)
-    found.add_row("[M] T^7 d^3/eps^2 *", _short(float(compression)), *[""] * 5)
+    found.add_row("printed k^3 T^13 d^4/eps^4 *", _short(printed), *[""] * 5)
+    found.add_row("[M] T^7 d^3/eps^2 *", _short(compression), *[""] * 5)
     for name, p in sets.items():
         numbers = (p.queries().entries, p.witnesses, p.epochs, p.words, p.draws, p.total_words)
         found.add_row(f"explicit, {name}", *(_short(x) for x in numbers))
@@ -254,5 +261,10 @@ def _exponents(as_json: bool) -> None:
     show("Fitted over T = 8..64, d = 1..16, k = 2..8, 1/epsilon = 10..1000, delta = 1/100, xi = 0.")
 
 
-def _short(x: float) -> str:
-    return f"{x:,.0f}" if x < 1e6 else f"{x:.2e}"
+def _short(x: int | Real) -> str:
+    """Return a number in three digits, or whole if it is below a million."""
+    whole = Real.of(x).nearest_integer()
+    if whole < 10**6:
+        return f"{whole:,}"
+    power = Decimal(whole).adjusted()
+    return f"{Decimal(whole).scaleb(-power):.2f}e+{power:02d}"

@@ -11,7 +11,7 @@ among K' epochs, K' the least with Pr(Bin(K', 1/2) <= (T-2) W) <= delta/4, enoug
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,10 +37,12 @@ class CoarseOracleError(HypothesisError):
         works: an xi, in nats, with which the parameters exist (0 if none was found).
     """
 
-    def __init__(self, statement: str, xi: fmpq, works: fmpq) -> None:
+    def __init__(self, statement: str, xi: fmpq, works: fmpq, name: str = "xi") -> None:
         self.works = works
         super().__init__(
-            statement, f"a finer oracle (xi = {text(works)} nats would do)", f"xi = {text(xi)}"
+            statement,
+            f"a finer oracle ({name} = {text(works)} nats would do)",
+            f"{name} = {text(xi)}",
         )
 
 
@@ -134,31 +136,19 @@ def _split(epsilon: fmpq, horizon: int, xi_true: fmpq) -> tuple[fmpq, fmpq | Non
     return p, g
 
 
-def _workable(
-    horizon: int, k: int, d: int, alpha: fmpq, epsilon: fmpq, xi: fmpq, true: bool
-) -> bool:
-    p, g = _split(epsilon, horizon, xi if true else fmpq(0))
-    if p <= 0 or g is None or xi == 0:
-        return bool(p > 0)
-    some = sorted({int(1.2**j) + d - 1 for j in range(38)})  # any W that works will do
-    return _first_refuted(k, d, alpha, xi, g, some) is not None
-
-
-def _largest_workable(
-    horizon: int, k: int, d: int, alpha: fmpq, epsilon: fmpq, xi: fmpq, true: bool
-) -> fmpq:
-    """Return an xi below the given one that works, within a factor 1 + 1/8 of failing."""
-    high, low = xi, xi
-    for _ in range(200):
+def _largest_workable(works: Callable[[fmpq], bool], xi: fmpq) -> fmpq:
+    """Return an error below ``xi`` that works, within a factor 9/8 of one that does not."""
+    low = xi
+    for _ in range(2000):
         low = low / 2
-        if _workable(horizon, k, d, alpha, epsilon, low, true):
+        if works(low):
             break
     else:
         return fmpq(0)
     high = 2 * low
     while high > low * fmpq(9, 8):
         middle = (low + high) / 2
-        if _workable(horizon, k, d, alpha, epsilon, middle, true):
+        if works(middle):
             low = middle
         else:
             high = middle
@@ -225,9 +215,23 @@ def explicit_parameters(
     p, g = _split(wanted, horizon, true)
     w = most_witnesses(k, d, size, coarse, g) if p > 0 and g is not None else 0
     if p <= 0 or w is None:
-        same = xi_true is None
-        works = _largest_workable(horizon, k, d, size, wanted, max(coarse, true), same)
-        raise CoarseOracleError(IDENTIFIER, max(coarse, true), works)
+
+        def works(rank_error: fmpq, true_error: fmpq) -> bool:
+            mass, threshold = _split(wanted, horizon, true_error)
+            if mass <= 0 or threshold is None or rank_error == 0:
+                return bool(mass > 0)
+            # any W that works will do
+            some = sorted({*range(d + 16), *(int(1.2**j) + d for j in range(38))})
+            return _first_refuted(k, d, size, rank_error, threshold, some) is not None
+
+        if xi_true is None:
+            found = _largest_workable(lambda x: works(x, x), coarse)
+            raise CoarseOracleError(IDENTIFIER, coarse, found)
+        if p <= 0:
+            found = _largest_workable(lambda x: works(fmpq(0), x), true)
+            raise CoarseOracleError(IDENTIFIER, true, found, "xi_true")
+        found = _largest_workable(lambda x: works(x, true), coarse)
+        raise CoarseOracleError(IDENTIFIER, coarse, found)
     variant = "tolerant" if tolerant else "plain"
     common: dict[str, Any] = {
         "variant": variant,

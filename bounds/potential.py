@@ -159,6 +159,7 @@ def elliptic_potential_printed(
     require(d >= 1, "lemma-5.1-printed", "d >= 1", d)
     require(ee > 0, "lemma-5.1-printed", "e > 0", ee)
     require(bb > 0 and rr > 0, "lemma-5.1-printed", "B, R > 0", (bb, rr))
+    require(Real.of(constant) > 0, "lemma-5.1-printed", "C > 0", Real.of(constant))
     return Real.of(constant) * d * balls.log(rr * bb * fmpq(w) / ee)
 
 
@@ -262,4 +263,5 @@ def epochs_printed(
         HypothesisError: an argument is out of range.
     """
     require(horizon >= 1, "lemma-5.6-printed", "T >= 1", horizon)
+    require(Real.of(constant) > 0, "lemma-5.6-printed", "C > 0", Real.of(constant))
     return (elliptic_potential_printed(w, d, b, r, e, constant) * horizon).ceil()

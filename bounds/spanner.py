@@ -85,10 +85,11 @@ def least_draws(r: int, eta: Number, delta: Number) -> int:
         HypothesisError: eta or delta is not in (0, 1), or r < 0.
     """
     risk = Real.of(delta)
+    _check_rates("lemma-5.2", r, Real.of(eta))
     require(risk > 0 and risk < 1, "lemma-5.2", "0 < delta < 1", risk)
     least = max(r, 1)
     # An estimate says where to look; the two comparisons that bracket the answer are rigorous.
-    near = max(least, _estimated_draws(r, float(Real.of(eta)), float(risk)))
+    near = max(least, _estimated_draws(r, float(Real.of(eta)), float(balls.log(risk))))
     step = 1
     if spanner_failure(near, r, eta) > risk:
         low = near
@@ -109,12 +110,12 @@ def least_draws(r: int, eta: Number, delta: Number) -> int:
     return high
 
 
-def _estimated_draws(r: int, eta: float, delta: float) -> int:
+def _estimated_draws(r: int, eta: float, log_delta: float) -> int:
     """Return an estimate of the least draws: Newton's iteration on the logarithm, in floats."""
-    if eta >= 1:
+    if eta >= 1 or eta < 1e-300:
         return max(r, 1)
     keep = math.log1p(-eta)
-    n = max(1.0, r + math.log(1 / delta) / -keep)
+    n = max(1.0, r + log_delta / keep)
     for _ in range(60):
         terms = [
             math.lgamma(n + 1) - math.lgamma(i + 1) - math.lgamma(n - i + 1) + (n - i) * keep
@@ -123,7 +124,7 @@ def _estimated_draws(r: int, eta: float, delta: float) -> int:
             for i in range(r + 1)
         ]
         top = max(terms)
-        value = top + math.log(sum(math.exp(x - top) for x in terms)) - math.log(delta)
+        value = top + math.log(sum(math.exp(x - top) for x in terms)) - log_delta
         slope = min(keep + r / n, keep / 4)
         moved = max(float(max(r, 1)), n - value / slope)
         if abs(moved - n) < 0.25:
@@ -183,6 +184,7 @@ def draws_printed(m: int, eta: Number, delta: Number, constant: Number) -> int:
     rate, risk = Real.of(eta), Real.of(delta)
     _check_rates("lemma-5.2-printed", m, rate)
     require(risk > 0 and risk < 1, "lemma-5.2-printed", "0 < delta < 1", risk)
+    require(Real.of(constant) > 0, "lemma-5.2-printed", "C > 0", Real.of(constant))
     return (Real.of(constant) * (balls.log(1 / risk) + m * m) / (rate * rate)).ceil()
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from llr.errors import LlrError
+from llr.numbers.balls import Real
+from llr.numbers.rational import text
 
 MARKS = ("printed", "reconstructed", "corrected", "sharpened")
 
@@ -67,4 +69,12 @@ def statement(
 def require(condition: bool, identifier: str, hypothesis: str, found: object) -> None:
     """Raise HypothesisError unless the condition holds."""
     if not condition:
-        raise HypothesisError(identifier, hypothesis, str(found))
+        raise HypothesisError(identifier, hypothesis, _shown(found))
+
+
+def _shown(found: object) -> str:
+    if isinstance(found, Real):
+        return text(found.exact) if found.exact is not None else str(found.ball())
+    if isinstance(found, tuple):
+        return "(" + ", ".join(map(_shown, found)) + ")"
+    return str(found)
