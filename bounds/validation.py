@@ -44,7 +44,7 @@ def mean_bounded(g: Number, tail: Number) -> Real:
     Proof.  Z <= g off the event Z > g, and Z <= 1 on it.
 
     Args:
-        g: in [0, 1].
+        g: >= 0.
         tail: Pr(Z > g), in [0, 1].
 
     Raises:
@@ -159,18 +159,15 @@ def clopper_pearson(n: int, failures: int, delta: Number, bits: int = 40) -> fmp
 
 
 def binomial_tail(n: int, most: int, p: fmpq) -> Real:
-    """Return Pr(Bin(n, p) <= most) for rational p; exact for small n, in balls beyond.
+    """Return Pr(Bin(n, p) <= most) for rational p, exactly.
 
     Args:
         n: >= 0.
         most: >= 0.
         p: in [0, 1].
     """
-    if n <= 2000:
-        terms = (comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(min(most, n) + 1))
-        return Real(sum(terms, fmpq(0)))
-    one, other = Real(p), Real(1 - p)
-    return balls.total(one**i * other ** (n - i) * comb(n, i) for i in range(min(most, n) + 1))
+    terms = (comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(min(most, n) + 1))
+    return Real(sum(terms, fmpq(0)))
 
 
 @statement(

@@ -17,7 +17,7 @@ from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import residual_triples
 from bounds.theorem import factor_length, rational_root_above
 from llr.analysis.distance import Distance, total_variation
-from llr.errors import InputError
+from llr.errors import InputError, ShownAs
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.models.base import LanguageModel, UniformModel, words
@@ -25,9 +25,12 @@ from llr.models.logits import cut_ranks
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.rational import text
 from llr.oracles.ledger import Counts, Ledger
-from llr.oracles.noise import NoisyOracle
+from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import LogitOracle, ModelOracle
 from llr.oracles.sampling import ModelWords
+
+MAX_WORDS = 1 << 16
+"""Words of the largest target whose distance is enclosed by enumeration."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,12 @@ def run_theorem(
     error = xi or fmpq(0)
     if target.arithmetic is not EXACT:
         raise InputError("target", target.arithmetic.name, "an exact model")
+    if error < 0:
+        raise InputError("xi", ShownAs(text(error)), "a number of nats >= 0")
+    if noise not in NOISES:
+        raise InputError("noise", noise, "one of " + ", ".join(NOISES))
+    if target.alphabet_size**target.horizon > MAX_WORDS:
+        raise InputError("target", f"{target}"[:60], f"small: at most {MAX_WORDS} words")
     rank = max(1, *cut_ranks(target))
     if alpha is None:
         square = factor_length(rank, largest_logit(target) + error).exact

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from itertools import product
+from itertools import pairwise, product
 from math import comb
 from pathlib import Path
 
@@ -517,9 +517,9 @@ def test_the_elliptic_potential_by_hand():
 def test_the_elliptic_potential_of_irrational_lam():
     left, right = potential.elliptic_potential(3, 2, 2, 5, "1/9", 1, balls.exp(-1))
     assert left.exact is None
-    sides = (mp(2), mp(5), mp("1/9"), mp(1))
-    assert_is(left, lambda: mp_sides(3, 2, *sides, mpmath.exp(-1))[0])
-    assert_is(right, lambda: mp_sides(3, 2, *sides, mpmath.exp(-1))[1])
+    sides = ("2", "5", "1/9", "1")
+    assert_is(left, lambda: mp_sides(3, 2, *map(mp, sides), mpmath.exp(-1))[0])
+    assert_is(right, lambda: mp_sides(3, 2, *map(mp, sides), mpmath.exp(-1))[1])
 
 
 def some_lam_refutes(w, d, b2, r2, e, g):
@@ -688,9 +688,8 @@ def test_the_binomial_tail_by_enumeration(p):
 
 
 @pytest.mark.parametrize(("n", "most"), [(2000, 5), (2001, 5), (2500, 40)])
-def test_the_binomial_tail_where_exact_turns_into_balls(n, most):
+def test_the_binomial_tail_of_many_trials(n, most):
     found = validation.binomial_tail(n, most, fmpq(1, 99))
-    assert (found.exact is None) == (n > 2000)
     assert_is(
         found,
         lambda: mpmath.fsum(
@@ -783,7 +782,7 @@ def test_the_counting_limit_of_generic_isans(size, calls):
 def test_the_counting_limit_by_loops(ranks):
     for k in (2, 3, 5):
         free = sum((k - 1) * r for r in ranks)  # readouts
-        for a, b in zip(ranks, ranks[1:], strict=False):
+        for a, b in pairwise(ranks):
             free += k * a * b - b * b  # transitions, less a change of basis
         assert rational(queries.counting_limit(k, ranks)) == Fraction(free, k - 1)
 
@@ -917,7 +916,6 @@ def test_the_slope_of_corollary_5_15():
         near = mpmath.mpf(1) - mpmath.mpf(10) ** -15
         apart = sigma(2) - sigma(2 * near)
         assert mpmath.almosteq((1 - near) / apart, mp(factor.lower), rel_eps=1e-14)
-        assert str(factor.lower * 1).isascii()
         assert 4.76 < float(factor.lower) < 4.77
 
 

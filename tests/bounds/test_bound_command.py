@@ -1,0 +1,391 @@
+"""``llr bound``: the list, every statement evaluated, the query table, exponents, bad input."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from fractions import Fraction
+
+import pytest
+from click.testing import CliRunner
+from flint import fmpq
+
+from bounds import STATEMENTS
+from bounds.cli import to_json
+from bounds.parameters import explicit_parameters
+from bounds.theorem import queries_by_compression, queries_printed
+from llr.cli import main
+from llr.numbers.rational import decimal, text
+from llr.numbers.units import LogitUnit
+
+
+def call(*arguments, code=0):
+    """Run ``llr bound``; only an exit is allowed, with this code."""
+    result = CliRunner().invoke(main, ["bound", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+def json_of(*arguments):
+    result = call(*arguments, "--json")
+    assert result.stderr == ""
+    assert result.stdout.count("\n") == 1
+    return json.loads(result.stdout)
+
+
+def refused(*arguments):
+    """The one line of an error; nothing on standard output and no traceback."""
+    result = call(*arguments, code=2)
+    assert result.stdout == ""
+    assert "Traceback" not in result.stderr
+    lines = [line for line in result.stderr.splitlines() if line.startswith("Error: ")]
+    assert len(lines) == 1
+    assert result.stderr.splitlines()[-1] == lines[0]
+    return lines[0]
+
+
+# -- the list -----------------------------------------------------------------------------------
+
+
+def test_the_list_names_every_statement():
+    shown = call().stdout
+    lines = shown.splitlines()
+    for name, s in STATEMENTS.items():
+        assert f"{name} ({s.mark}; {s.source})" in lines
+        assert f"    {s.summary}" in lines
+        for argument in inspect.signature(s.function).parameters:
+            assert "--" + argument.replace("_", "-") in shown
+    assert "theorem-5.11 (" in shown
+    assert "exponents (" in shown
+
+
+def test_the_list_as_json():
+    found = json_of()
+    assert [s["statement"] for s in found] == list(STATEMENTS)
+    for entry in found:
+        s = STATEMENTS[entry["statement"]]
+        assert entry == {
+            "statement": s.identifier,
+            "mark": s.mark,
+            "source": s.source,
+            "summary": s.summary,
+            "arguments": list(inspect.signature(s.function).parameters),
+        }
+
+
+# -- one statement ------------------------------------------------------------------------------
+
+SIZE = {"horizon": "4", "alphabet_size": "2", "rank": "2"}
+RISKS = {"epsilon": "0.1", "delta": "1/10"}
+EVALUATED = {
+    "remark-5.8-floor": {"lam": "1.5", "alphabet_size": "3"},
+    "remark-5.8": {"alphabet_size": "3", "gamma": "0.1", "xi": "0.2", "zeta": "1e-2"},
+    "remark-5.8-binary": {"gamma": "0.1", "xi": "0.2", "zeta": "1e-2"},
+    "remark-5.9": {"alphabet_size": "2", "lam": "4", "xi": "0.2", "zeta": "1e-2"},
+    "hard-teacher": {"copies": "3", "strength": "2"},
+    "corollary-5.15-label": {"total_variation": "0.01"},
+    "corollary-5.15": {"label": "0.02"},
+    "lemma-5.1": {"w": "3", "d": "2", "b2": "4", "r2": "1", "e": "0.01", "g": "1", "lam": "1/8"},
+    "lemma-5.1-printed": {"w": "3", "d": "2", "b": "4", "r": "1", "e": "0.01", "constant": "2"},
+    "lemma-5.1-exact": {"d": "3"},
+    "witness-count": {"cut_rank": "5", "one_token_rank": "2"},
+    "epoch-count": {"cut_ranks": "1,3,2,1", "one_token_ranks": "0,1,1,1"},
+    "lemma-5.6-printed": {
+        "horizon": "4",
+        "d": "2",
+        "w": "3",
+        "b": "4",
+        "r": "1",
+        "e": "0.01",
+        "constant": "2",
+    },
+    "lemma-5.10": {
+        "horizon": "4",
+        "alphabet_size": "2",
+        "epochs": "5",
+        "draws": "1000",
+        "words": "90",
+        "width": "15",
+    },
+    "counting-limit": {"alphabet_size": "2", "cut_ranks": "1,2,2,1"},
+    "needle": {"length": "7"},
+    "scalar-lower-bound": {"horizon": "32", "xi": "0.1"},
+    "lemma-5.2": {"n": "200", "r": "2", "eta": "0.05"},
+    "lemma-5.2-simple": {"n": "200", "r": "2", "eta": "0.05"},
+    "lemma-5.2-mausberg": {"m": "2", "eta": "0.05", "delta": "0.01"},
+    "lemma-5.2-printed": {"m": "2", "eta": "0.05", "delta": "0.01", "constant": "1.5"},
+    "spanner-coverage": {"n": "9", "r": "4"},
+    "lemma-5.5": {"t": "4", "eta": "0.05"},
+    "lemma-5.5-printed": {"t": "4", "eta": "0.05"},
+    "pool-additions": {"volume_ratios": "1,5/2,16.5"},
+    "lemma-5.7-printed": {"mean": "0.75"},
+    "lemma-5.7": {"g": "0.1", "tail": "0.2"},
+    "lemma-5.7-words": {"horizon": "4", "epochs": "5", "delta": "0.1", "g": "0.01"},
+    "lemma-5.7-sharp": {"n": "100", "delta": "0.1"},
+    "clopper-pearson": {"n": "100", "failures": "3", "delta": "0.1"},
+    "attempts": {"attempt": "3", "p": "0.01", "delta": "0.1"},
+    "parameters": SIZE | RISKS | {"xi": "1e-9", "tolerant": "true"},
+    "lemma-5.3": {"gap": "3", "unit": "ln 2"},
+    "lemma-5.3-linear": {"gap": "0.5"},
+    "lemma-5.3-range": {"width": "0.5", "unit": "nat"},
+    "fact-b.2": {"squared_distance": "0.5"},
+    "fact-b.2-sharp": {"squared_distance": "0.5"},
+    "fact-b.2-range": {"width": "0.5"},
+    "theorem-5.11-printed": SIZE | {"epsilon": "0.1"},
+    "theorem-5.11-mausberg": {"horizon": "4", "rank": "2", "epsilon": "0.1", "constant": "3"},
+    "theorem-5.14": {
+        "samples": "100",
+        "horizon": "4",
+        "alphabet_size": "2",
+        "average": "1e-9",
+        "delta": "0.1",
+    },
+    "alpha": {"rank": "4", "lam": "2.5"},
+    "parameters-printed": SIZE | RISKS | {"alpha": "1", "xi": "1e-6", "constant": "2"},
+    "lemma-5.9": {"horizon": "4", "p_bad": "0.01", "g": "0.001", "xi": "0"},
+    "lemma-5.9-product": {"horizon": "4", "p_bad": "0.01", "g": "0.001", "xi": "1e-3"},
+    "lemma-5.8": {"t": "3", "g": "0.1", "xi": "0.01"},
+    "lemma-5.9-printed": {"means": "0,0.5,1/8"},
+    "lean-transfer": {"horizon": "4", "p_bad": "0.01", "tau": "0.1", "xi": "1e-3"},
+}
+INTEGERS = {
+    *("horizon", "alphabet_size", "rank", "copies", "strength", "w", "d", "cut_rank", "bits"),
+    *("one_token_rank", "epochs", "draws", "words", "width", "length", "n", "r", "m", "t"),
+    *("failures", "attempt", "samples"),
+}
+
+
+def value_of(identifier, given):
+    """The function's own value; arguments read without the command's code."""
+    arguments = {}
+    for name, written in given.items():
+        if name == "unit":
+            arguments[name] = LogitUnit.parse(written)
+        elif name == "tolerant":
+            arguments[name] = written == "true"
+        elif "," in written:
+            parts = [decimal(x) for x in written.split(",")]
+            arguments[name] = [int(x.p) if x.q == 1 else x for x in parts]
+        elif name in INTEGERS and written.isdigit():
+            arguments[name] = int(written)
+        else:
+            arguments[name] = decimal(written)
+    if identifier in ("lemma-5.3-range", "fact-b.2-range"):
+        arguments["width"] = decimal(given["width"])
+    return STATEMENTS[identifier].function(**arguments)
+
+
+def test_every_statement_is_evaluated_here():
+    assert set(EVALUATED) == set(STATEMENTS)
+
+
+@pytest.mark.parametrize("identifier", list(STATEMENTS))
+def test_evaluating_a_statement(identifier):
+    given = EVALUATED[identifier]
+    options = [x for name, v in given.items() for x in ("--" + name.replace("_", "-"), v)]
+    wanted = json.loads(json.dumps(to_json(value_of(identifier, given))))
+    assert json_of(identifier, *options) == {"statement": identifier, "value": wanted}
+    shown = call(identifier, *options).stdout.splitlines()
+    assert shown[0] == f"{identifier}: {STATEMENTS[identifier].summary}"
+    if isinstance(wanted, dict):
+        assert shown[1:] == [f"    {name} = {x}" for name, x in wanted.items()]
+    else:
+        assert shown[1:] == [f"    value = {wanted}"]
+
+
+def test_values_by_hand():
+    def value(*arguments):
+        return json_of(*arguments)["value"]
+
+    assert (
+        value("lemma-5.9", *["--horizon", "4", "--p-bad", "0.01", "--g", "0.001", "--xi", "0"])
+        == "23/2000"
+    )
+    assert value("spanner-coverage", "--n=9", "--r=4") == "2/5"
+    assert value("lemma-5.3", "--gap", "3", "--unit", "ln 2") == "7/9"
+    assert value("lemma-5.1-exact", "--d", "3") == 3
+    enclosed = value("needle", "--length", "0")  # tanh(1) / 2
+    assert enclosed == {"lower": "0.380797077977", "upper": "0.380797077978"}
+    assert value("needle", "--length", "2000")["lower"].endswith("E-603")
+
+
+# -- the query table ----------------------------------------------------------------------------
+
+OPTIONS = ["--T", "8", "--k", "2", "--d", "4", "--epsilon", "0.01", "--delta", "0.01"]
+
+
+@pytest.mark.parametrize("extra", [[], ["--xi", "1e-12", "--alpha", "3/2"]], ids=["exact", "noisy"])
+def test_the_query_table_as_json(extra):
+    found = json_of("theorem-5.11", *OPTIONS, *extra)
+    assert set(found) == {"printed_leading_term", "compression_leading_term", "explicit"}
+    epsilon = fmpq(1, 100)
+    assert found["printed_leading_term"] == text(queries_printed(8, 2, 4, epsilon).exact)
+    assert Fraction(found["printed_leading_term"]) == 8 * 8**13 * 256 * 10**8
+    assert found["compression_leading_term"] == text(queries_by_compression(8, 4, epsilon).exact)
+    assert Fraction(found["compression_leading_term"]) == 8**7 * 64 * 10**4
+    assert set(found["explicit"]) == {"plain", "tolerant"}
+    for name, entry in found["explicit"].items():
+        p = explicit_parameters(
+            horizon=8,
+            alphabet_size=2,
+            rank=4,
+            epsilon=epsilon,
+            delta=epsilon,
+            xi=decimal(extra[1]) if extra else 0,
+            alpha=decimal(extra[3]) if extra else 1,
+            tolerant=name == "tolerant",
+        )
+        assert entry["parameters"] == to_json(p)
+        assert entry["parameters"]["variant"] == name
+        assert entry["queries"] == to_json(p.queries())
+        assert entry["entries"] == p.queries().entries
+        assert entry["total_words"] == p.total_words
+
+
+def test_the_query_table():
+    shown = call("theorem-5.11", *OPTIONS).stdout
+    assert shown.startswith("Theorem 5.11 at T=8, k=2, d=4, epsilon=1/100, delta=1/100, xi=0\n")
+    for part in ("printed k^3 T^13 d^4/eps^4 *", "[M] T^7 d^3/eps^2 *", "1.53e+12"):
+        assert part in shown
+    assert "explicit, plain" in shown
+    assert "explicit, tolerant" in shown
+    assert "leading term alone" in shown
+    assert re.search(r"1\.11e\+0?8\b", shown)
+
+
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_the_query_table_of_short_words(horizon):
+    options = ["--T", horizon, *OPTIONS[2:]]
+    found = json_of("theorem-5.11", *options)
+    assert found["explicit"]["plain"]["total_words"] == 0
+    assert found["explicit"]["plain"]["parameters"]["g"] is None
+    call("theorem-5.11", *options)
+
+
+@pytest.mark.parametrize("epsilon", ["1e-100", "1e-350"])
+def test_the_query_table_of_a_tiny_epsilon(epsilon):
+    options = ["--T", 3, "--k", 2, "--d", 1, "--epsilon", epsilon, "--delta", "0.1"]
+    found = json_of("theorem-5.11", *options)
+    assert found["explicit"]["plain"]["total_words"] > 10 ** int(epsilon[3:])
+    assert "explicit, tolerant" in call("theorem-5.11", *options).stdout
+
+
+def test_exponents():
+    found = json_of("exponents")
+    assert found["printed"] == {"T": 13, "d": 4, "k": 3, "1/epsilon": 4}
+    assert found["compression"] == {"T": 7, "d": 3, "1/epsilon": 2}
+    assert set(found["fitted"]) == {"plain", "tolerant"}
+    for name, fit in found["fitted"].items():
+        assert fit["variant"] == name
+        assert set(fit["exponents"]) == {"T", "d", "k", "1/epsilon"}
+        for parameter, exponent in fit["exponents"].items():
+            assert 0 < exponent < found["printed"][parameter]
+        assert 0 < fit["printed_factor"][0] < fit["printed_factor"][1]
+        assert 0 < fit["compression_factor"][0] < fit["compression_factor"][1]
+    plain, tolerant = (found["fitted"][x]["exponents"] for x in ("plain", "tolerant"))
+    assert tolerant["T"] < plain["T"]
+    assert abs(plain["1/epsilon"] - 1) < 0.1
+
+
+# -- bad input ----------------------------------------------------------------------------------
+
+LEMMA = ["lemma-5.9", "--horizon", "4", "--p-bad", "0", "--g", "0", "--xi", "0"]
+
+
+def lemma(name, value):
+    found = list(LEMMA)
+    found[found.index(name) + 1] = value
+    return found
+
+
+def size(name, value):
+    found = ["theorem-5.11", *OPTIONS]
+    found[found.index(name) + 1] = value
+    return found
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "value"),
+    [
+        (["nosuch"], "statement", "'nosuch'"),
+        (["lemma-5.4"], "statement", "'lemma-5.4'"),
+        (["--T", "8"], "argument", "'8'"),
+        (LEMMA[:-2], "--xi", "missing"),
+        (LEMMA[:-1], "--xi", "missing"),
+        ([*LEMMA, "--foo", "1"], "option of lemma-5.9", "'foo'"),
+        ([*LEMMA, "7"], "argument", "'7'"),
+        ([*LEMMA, "--xi", "3"], "--xi", "'3'"),
+        (lemma("--horizon", "four"), "--horizon", "'four'"),
+        (lemma("--horizon", "-4"), "--horizon", "'-4'"),
+        (lemma("--horizon", "4.5"), "--horizon", "'4.5'"),
+        (lemma("--horizon", "9" * 30), "--horizon", "'999999"),
+        (lemma("--horizon", "0"), "T >= 1", "0"),
+        (lemma("--g", "x"), "--g", "'x'"),
+        (lemma("--g", "nan"), "--g", "'nan'"),
+        (lemma("--g", "1/0"), "--g", "'1/0'"),
+        (lemma("--p-bad", ""), "--p-bad", "''"),
+        (["lemma-5.3", "--gap", "1", "--unit", "ln 1"], "--unit", "'ln 1'"),
+        (["lemma-5.3", "--gap", "1", "--unit", "bit"], "--unit", "'bit'"),
+        (["lemma-5.3", "--gap", "-1"], "|u - v|_inf >= 0", "-1"),
+        (["counting-limit", "--alphabet-size", "2", "--cut-ranks", "1,,2"], "--cut-ranks", "''"),
+        (["counting-limit", "--alphabet-size", "2", "--cut-ranks", "1,a"], "--cut-ranks", "'a'"),
+        (size("--T", "0"), "--T", "'0'"),
+        (size("--k", "1"), "--k", "'1'"),
+        (size("--d", "0"), "--d", "'0'"),
+        (size("--d", "d"), "--d", "'d'"),
+        (size("--epsilon", "0"), "epsilon", "0"),
+        (size("--epsilon", "1.5"), "epsilon", "3/2"),
+        (size("--epsilon", "small"), "--epsilon", "'small'"),
+        (size("--delta", "1"), "delta", "1"),
+        ([*size("--T", "8"), "--xi", "-1"], "xi", "-1"),
+        ([*size("--T", "8"), "--alpha", "0"], "alpha", "0"),
+        ([*size("--T", "8"), "--horizon", "3"], "option of theorem-5.11", "'horizon'"),
+        (["theorem-5.11", *OPTIONS[:-2]], "--delta", "missing"),
+        ([*size("--T", "3"), "--xi", "1/2"], "finer oracle (xi = ", "xi = 1/2"),
+        (
+            [
+                "parameters",
+                "--horizon",
+                "4",
+                "--alphabet-size",
+                "2",
+                "--rank",
+                "2",
+                "--epsilon",
+                "0.1",
+                "--delta",
+                "0.1",
+                "--tolerant",
+                "yes",
+            ],
+            "--tolerant",
+            "'yes'",
+        ),
+    ],
+    ids=lambda x: " ".join(x)[:60] if isinstance(x, list) else None,
+)
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+def test_bad_input(arguments, named, value, flags):
+    line = refused(*arguments, *flags)
+    assert named in line
+    assert line.endswith(value) or f"not {value}" in line
+
+
+def test_exponents_take_no_options(monkeypatch):
+    monkeypatch.setattr("bounds.cli.fitted", lambda variant: pytest.fail("the option is ignored"))
+    line = refused("exponents", "--foo", "1")
+    assert "foo" in line
+    assert "exponents" in line
+
+
+def test_a_violated_hypothesis_shows_the_number_alone():
+    assert refused(*lemma("--p-bad", "-1")) == "Error: lemma-5.9 needs p_bad >= 0, not -1"
+
+
+def test_a_count_needs_integers():
+    line = refused("counting-limit", "--alphabet-size", "2", "--cut-ranks", "1,1/2")
+    assert "--cut-ranks" in line
+    assert "'1/2'" in line
