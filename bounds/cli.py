@@ -12,7 +12,7 @@ from flint import fmpq
 
 from bounds.exponents import COMPRESSION, PRINTED, fitted
 from bounds.parameters import Parameters, explicit_parameters
-from bounds.queries import QueryCount
+from bounds.queries import QueryCount, Ranks
 from bounds.statement import STATEMENTS, Statement
 from bounds.theorem import PrintedParameters, queries_by_compression, queries_printed
 from llr.cli import json_option, parse_integer, print_json, show, table
@@ -153,7 +153,7 @@ def to_json(value: Any) -> Any:
         return lower if lower == upper else {"lower": lower, "upper": upper}
     if isinstance(value, fmpq):
         return text(value)
-    if isinstance(value, Parameters | PrintedParameters | QueryCount):
+    if isinstance(value, Parameters | PrintedParameters | QueryCount | Ranks):
         return {name: to_json(item) for name, item in vars(value).items()}
     if isinstance(value, tuple):
         return [to_json(item) for item in value]

@@ -175,3 +175,106 @@ def root_samples_needed(horizon: int, xi: Number) -> Real:
     require(horizon >= 32, "scalar-lower-bound", "T >= 32", horizon)
     require(error > 0 and error <= fmpq(1, 6), "scalar-lower-bound", "0 < xi <= 1/6", xi)
     return balls.exp(2 * horizon) / (30 * error * error)
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Logit rank and probability rank of a separating instance, at their largest cuts."""
+
+    logit: int
+    probability: int
+
+
+@statement(
+    "copy-ranks",
+    mark="sharpened",
+    source="[M], recall",
+    summary="copy of n tokens: logit rank n (k-1) at the largest cut, probability rank k^n",
+)
+def copy_ranks(tokens: int, alphabet_size: int) -> Ranks:
+    """Return the largest cut rank and probability rank of a copy model.
+
+    Proof.  After n tokens the rows of logits are affine in the n (k-1) centred indicators, which
+    the copies read one by one; before, the constant counts too, but a place is missing.  The
+    probabilities of the k^n copies, given x, are a product of nonsingular k x k matrices.
+
+    Args:
+        tokens: n >= 1.
+        alphabet_size: k >= 2.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    require(
+        tokens >= 1 and alphabet_size >= 2, "copy-ranks", "n >= 1, k >= 2", (tokens, alphabet_size)
+    )
+    return Ranks(max(1, tokens * (alphabet_size - 1)), alphabet_size**tokens)
+
+
+@statement(
+    "cauchy-ranks",
+    mark="sharpened",
+    source="[M], Cauchy teacher",
+    summary="Cauchy teacher on n + n bits: logit rank 2, probability rank 2^n",
+)
+def cauchy_ranks(bits: int) -> Ranks:
+    """Return the largest cut rank and probability rank of a Cauchy teacher.
+
+    Proof.  The label's logit s(x) - s(f) is a sum of a function of x and one of f.  Its
+    probabilities 1 / (1 + q^{s(f) - s(x)}) form a Cauchy matrix up to scaling of rows, with 2^n
+    different nodes on either side.
+
+    Args:
+        bits: n >= 1.
+
+    Raises:
+        HypothesisError: n < 1.
+    """
+    require(bits >= 1, "cauchy-ranks", "n >= 1", bits)
+    return Ranks(2, 2**bits)
+
+
+@statement(
+    "hard-teacher-rank",
+    mark="sharpened",
+    source="[M], hard teacher",
+    summary="hard teacher on n bits: cut rank <= n + 7",
+)
+def hard_teacher_rank(bits: int) -> int:
+    """Bound the cut ranks of a hard teacher by n + 7.
+
+    Proof.  Its state is (1, X, C, v): a constant, n bits, a counter, and one of five positions.
+
+    Args:
+        bits: n >= 1.
+
+    Raises:
+        HypothesisError: n < 1.
+    """
+    require(bits >= 1, "hard-teacher-rank", "n >= 1", bits)
+    return bits + 7
+
+
+@statement(
+    "lingen",
+    mark="sharpened",
+    source="[S], LINGEN, exact case",
+    summary="independent histories, as many as the cut's rank: LINGEN's logits are exact",
+)
+def lingen_histories(cut_rank: int) -> int:
+    """Return how many histories make LINGEN exact at a cut: its rank.
+
+    With that many histories of the target's own length, their rows independent on the futures F,
+    the coefficients that reproduce the target's row on F reproduce it on every future.
+
+    Proof.  Independent on F, the rows are a basis of the cut's row space, and restriction to F is
+    one to one on it.
+
+    Args:
+        cut_rank: d_s >= 0.
+
+    Raises:
+        HypothesisError: d_s < 0.
+    """
+    require(cut_rank >= 0, "lingen", "d_s >= 0", cut_rank)
+    return cut_rank

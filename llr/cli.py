@@ -389,7 +389,7 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
         kl = _divergence(one, two, computed, fraction(widest))
     except UndecidedError:
         raise InputError("--width", width, f"reached within {LIMIT_BITS} bits") from None
-    value = {
+    value: dict[str, Any] = {
         "first": first,
         "second": second,
         "total_variation": apart.as_json(fraction(widest)),
@@ -399,8 +399,8 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
         print_json(value)
         return
     found = table("", "distance", "value")
-    found.add_row("TV", interval(value["total_variation"]))  # type: ignore[arg-type]
-    found.add_row("KL(first || second), nats", interval(value["kl"]))  # type: ignore[arg-type]
+    found.add_row("TV", interval(value["total_variation"]))
+    found.add_row("KL(first || second), nats", interval(value["kl"]))
     show(found)
 
 

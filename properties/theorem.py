@@ -15,7 +15,12 @@ from flint import fmpq
 
 from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import residual_triples
-from bounds.theorem import factor_length, rational_root_above
+from bounds.theorem import (
+    factor_length,
+    queries_by_compression,
+    queries_printed,
+    rational_root_above,
+)
 from llr.analysis.distance import Distance, total_variation
 from llr.errors import InputError, ShownAs
 from llr.learning.learned import LearnedModel
@@ -23,6 +28,7 @@ from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.models.base import LanguageModel, UniformModel, words
 from llr.models.logits import cut_ranks
 from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real
 from llr.numbers.rational import text
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
@@ -61,6 +67,7 @@ class TheoremRun:
     def as_json(self) -> dict[str, Any]:
         """Return the run as a JSON value."""
         allowed = self.parameters.queries()
+        t, k, d = self.parameters.horizon, self.parameters.alphabet_size, self.parameters.rank
         return {
             "parameters": parameters_to_json(self.parameters),
             "accepted": self.accepted,
@@ -72,10 +79,18 @@ class TheoremRun:
                 "validation_entries": self.validation_entries,
             },
             "queries_allowed": asdict(allowed) | {"total_words": self.parameters.total_words},
+            "leading_terms": {
+                "printed": _rounded(queries_printed(t, k, d, self.parameters.epsilon)),
+                "compression": _rounded(queries_by_compression(t, d, self.parameters.epsilon)),
+            },
             "total_variation": self.distance.as_json(),
             "uniform_total_variation": self.uniform_distance.as_json(),
             "promise_kept": self.promise_kept,
         }
+
+
+def _rounded(x: Real) -> int:
+    return x.nearest_integer()
 
 
 def parameters_to_json(parameters: Parameters) -> dict[str, Any]:

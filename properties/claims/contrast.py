@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bounds.access import hard_teacher_distance
+from bounds.queries import cauchy_ranks, copy_ranks, hard_teacher_rank, lingen_histories
 from llr.models.base import LanguageModel, words
 from llr.models.isan import Isan
 from llr.models.logits import (
+    cut,
     cut_rank_lower_bounds,
     cut_ranks_by_enumeration,
     mixed_rank_by_enumeration,
@@ -17,7 +21,9 @@ from llr.models.logits import (
 )
 from llr.models.markov import HiddenMarkovModel
 from llr.models.teachers import noiseless_law
+from llr.numbers import rational
 from llr.numbers.balls import total
+from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
 from properties.scenarios import probability_of
@@ -34,12 +40,13 @@ from properties.strategies import (
 
 def cauchy_logit_rank(model: Isan) -> Measurement:
     """Measure the largest cut rank of a Cauchy teacher against 2."""
-    return Measurement.of(max(model.cut_ranks()), 2)
+    return Measurement.of(max(model.cut_ranks()), cauchy_ranks(model.horizon // 2).logit)
 
 
 def cauchy_probability_rank(model: Isan) -> Measurement:
     """Measure |largest probability rank - 2^n| of a Cauchy teacher."""
-    return Measurement.of(abs(max(probability_ranks(model)) - 2 ** (model.horizon // 2)))
+    promised = cauchy_ranks(model.horizon // 2).probability
+    return Measurement.of(abs(max(probability_ranks(model)) - promised))
 
 
 def cauchy_probability_rank_small(model: Isan) -> Measurement:
@@ -49,8 +56,8 @@ def cauchy_probability_rank_small(model: Isan) -> Measurement:
 
 def copy_probability_rank(model: Isan) -> Measurement:
     """Measure |largest probability rank - k^n| of a copy model."""
-    n = model.horizon // 2
-    return Measurement.of(abs(max(probability_ranks(model)) - model.alphabet_size**n))
+    promised = copy_ranks(model.horizon // 2, model.alphabet_size).probability
+    return Measurement.of(abs(max(probability_ranks(model)) - promised))
 
 
 def copy_probability_rank_small(model: Isan) -> Measurement:
@@ -61,7 +68,7 @@ def copy_probability_rank_small(model: Isan) -> Measurement:
 
 def teacher_rank(teacher: HardTeacher) -> Measurement:
     """Measure the largest cut rank of a hard teacher against n + 7."""
-    return Measurement.of(max(teacher.model.cut_ranks()), teacher.bits + 7)
+    return Measurement.of(max(teacher.model.cut_ranks()), hard_teacher_rank(teacher.bits))
 
 
 def teacher_rank_tightened(teacher: HardTeacher) -> Measurement:
@@ -116,6 +123,30 @@ def mixed_is_cut(model: LanguageModel) -> Measurement:
     return Measurement.of(mixed_rank_by_enumeration(model), max(cut_ranks_by_enumeration(model)))
 
 
+def lingen(model: LanguageModel, fewer: int = 0) -> Measurement:
+    """Count the logits that LINGEN gets wrong, with as many histories as the cut's rank.
+
+    At every cut the histories are a basis of the rows, F the futures of a nonsingular minor; every
+    history of that length is a target, and every future is checked.
+    """
+    wrong = 0
+    for s in range(1, model.horizon + 1):
+        histories, futures, matrix = cut(model, s)
+        rows = checkers.as_fractions(rational.row_tuples(matrix))
+        basis = rational.independent_rows(matrix)
+        chosen = rational.take_rows(matrix, basis[: max(0, lingen_histories(len(basis)) - fewer)])
+        places = rational.independent_columns(chosen)
+        kept = checkers.as_fractions(rational.row_tuples(chosen))
+        for h in range(len(histories)):
+            on_f = [rows[h][j] for j in places]
+            v = checkers.coordinates([[row[j] for j in places] for row in kept], on_f)
+            assert v is not None
+            for j in range(len(futures)):
+                guess = sum((c * row[j] for c, row in zip(v, kept, strict=True)), Fraction(0))
+                wrong += guess != rows[h][j]
+    return Measurement.of(wrong)
+
+
 CLAIMS = (
     Claim(
         "mixed-rank",
@@ -135,6 +166,7 @@ CLAIMS = (
         lambda: cauchy_teachers(bits=(1, 4)),
         cauchy_logit_rank,
         (Twin("1", lambda m: Measurement.of(max(m.cut_ranks()), 1)),),
+        statements=("cauchy-ranks",),
         examples=20,
     ),
     Claim(
@@ -145,6 +177,7 @@ CLAIMS = (
         lambda: cauchy_teachers(bits=(1, 4)),
         cauchy_probability_rank,
         (Twin("at most the logit rank", cauchy_probability_rank_small),),
+        statements=("cauchy-ranks",),
         examples=20,
     ),
     Claim(
@@ -155,6 +188,7 @@ CLAIMS = (
         lambda: copies(tokens=(1, 3)),
         copy_probability_rank,
         (Twin("at most n (k-1) + 1", copy_probability_rank_small),),
+        statements=("copy-ranks",),
         examples=40,
     ),
     Claim(
@@ -165,6 +199,7 @@ CLAIMS = (
         hard_teachers,
         teacher_rank,
         (Twin("n", teacher_rank_tightened),),
+        statements=("hard-teacher-rank",),
         examples=60,
     ),
     Claim(
@@ -194,5 +229,16 @@ CLAIMS = (
             ),
         ),
         examples=60,
+    ),
+    Claim(
+        "lingen",
+        "independent histories, as many as the cut's rank: LINGEN's logits are exact",
+        "[S], LINGEN, exact case",
+        "sharpened",
+        small_models,
+        lingen,
+        (Twin("one history fewer", lambda m: lingen(m, 1)),),
+        statements=("lingen",),
+        examples=100,
     ),
 )

@@ -8,6 +8,7 @@ from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from bounds.queries import copy_ranks
 from llr.models.base import LanguageModel, words
 from llr.models.isan import Isan
 from llr.models.logits import cut, cut_ranks_by_enumeration
@@ -144,8 +145,8 @@ def family_ranks_tightened(instance: Ranked) -> Measurement:
 
 def copy_peak(model: Isan) -> Measurement:
     """Measure |largest cut rank - n (k-1)| of a copy model."""
-    n, k = model.horizon // 2, model.alphabet_size
-    return Measurement.of(abs(max(model.cut_ranks()) - max(n * (k - 1), 1)))
+    promised = copy_ranks(model.horizon // 2, model.alphabet_size).logit
+    return Measurement.of(abs(max(model.cut_ranks()) - promised))
 
 
 def copy_peak_wrong(model: Isan) -> Measurement:
@@ -217,6 +218,7 @@ CLAIMS = (
         lambda: copies(tokens=(1, 4)),
         copy_peak,
         (Twin("n (k-1) + 1", copy_peak_wrong),),
+        statements=("copy-ranks",),
         examples=60,
     ),
 )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from bounds.access import samples_for_binary_logit
-from bounds.parameters import explicit_parameters
+from bounds.parameters import Parameters, explicit_parameters
 from bounds.potential import epochs_printed
 from bounds.queries import (
     counting_limit,
@@ -292,9 +292,8 @@ def noisy_sizes(draw: DrawFn) -> NoisySize:
     )
 
 
-def epochs_below_printed(s: NoisySize, constant: fmpq = fmpq(1)) -> Measurement:
-    """Measure the explicit K against C T d log(R B W / e), C = 1."""
-    found = explicit_parameters(
+def _explicit(s: NoisySize) -> Parameters:
+    return explicit_parameters(
         horizon=s.horizon,
         alphabet_size=2,
         rank=s.rank,
@@ -303,29 +302,18 @@ def epochs_below_printed(s: NoisySize, constant: fmpq = fmpq(1)) -> Measurement:
         alpha=1,
         xi=s.xi,
     )
-    printed = epochs_printed(
-        s.horizon,
-        s.rank,
-        max(1, found.witnesses),
-        4 * found.width,
-        1,
-        4 * found.width * s.xi,
-        constant,
-    )
+
+
+def epochs_below_printed(s: NoisySize, constant: fmpq = fmpq(1)) -> Measurement:
+    """Measure the explicit K against C T d log(R B W / e), C = 1."""
+    found = _explicit(s)
+    width, witnesses = found.width, max(1, found.witnesses)
+    printed = epochs_printed(s.horizon, s.rank, witnesses, 4 * width, 1, 4 * width * s.xi, constant)
     return Measurement.of(found.epochs, printed)
 
 
 def words_below_printed(s: NoisySize, factor: fmpq = fmpq(1)) -> Measurement:
     """Measure the explicit n against that of the printed shape with C = 1."""
-    found = explicit_parameters(
-        horizon=s.horizon,
-        alphabet_size=2,
-        rank=s.rank,
-        epsilon=s.epsilon,
-        delta=fmpq(1, 10),
-        alpha=1,
-        xi=s.xi,
-    )
     printed = printed_parameters(
         horizon=s.horizon,
         alphabet_size=2,
@@ -336,7 +324,7 @@ def words_below_printed(s: NoisySize, factor: fmpq = fmpq(1)) -> Measurement:
         xi=s.xi,
         constant=1,
     )
-    return Measurement(Real.of(found.words), Real.of(printed.words) * factor)
+    return Measurement(Real.of(_explicit(s).words), Real.of(printed.words) * factor)
 
 
 CLAIMS = (

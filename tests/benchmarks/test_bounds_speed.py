@@ -92,6 +92,10 @@ CALLS = [
     ("remark-5.8-binary", {"gamma": "1/100", "xi": "1/100", "zeta": "1/100"}),
     ("remark-5.9", {"alphabet_size": 2, "lam": 4, "xi": "1/100", "zeta": "1/100"}),
     ("hard-teacher", {"copies": 8, "strength": 2}),
+    ("hard-teacher-rank", {"bits": 8}),
+    ("cauchy-ranks", {"bits": 8}),
+    ("copy-ranks", {"tokens": 4, "alphabet_size": 2}),
+    ("lingen", {"cut_rank": 4}),
     ("corollary-5.15-label", {"total_variation": "1/100"}),
     ("corollary-5.15", {"label": "2/100"}),
 ]

@@ -86,6 +86,10 @@ EVALUATED = {
     "remark-5.8-binary": {"gamma": "0.1", "xi": "0.2", "zeta": "1e-2"},
     "remark-5.9": {"alphabet_size": "2", "lam": "4", "xi": "0.2", "zeta": "1e-2"},
     "hard-teacher": {"copies": "3", "strength": "2"},
+    "hard-teacher-rank": {"bits": "4"},
+    "cauchy-ranks": {"bits": "3"},
+    "copy-ranks": {"tokens": "3", "alphabet_size": "3"},
+    "lingen": {"cut_rank": "5"},
     "corollary-5.15-label": {"total_variation": "0.01"},
     "corollary-5.15": {"label": "0.02"},
     "lemma-5.1": {"w": "3", "d": "2", "b2": "4", "r2": "1", "e": "0.01", "g": "1", "lam": "1/8"},
@@ -152,6 +156,9 @@ EVALUATED = {
     "lean-transfer": {"horizon": "4", "p_bad": "0.01", "tau": "0.1", "xi": "1e-3"},
 }
 INTEGERS = {
+    "tokens",
+    "bits",
+    "cut_rank",
     *("horizon", "alphabet_size", "rank", "copies", "strength", "w", "d", "cut_rank", "bits"),
     *("one_token_rank", "epochs", "draws", "words", "width", "length", "n", "r", "m", "t"),
     *("failures", "attempt", "samples"),

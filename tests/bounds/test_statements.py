@@ -11,6 +11,7 @@ import mpmath
 import pytest
 from flint import fmpq
 
+import llr
 from bounds import (
     STATEMENTS,
     HypothesisError,
@@ -23,6 +24,7 @@ from bounds import (
     validation,
 )
 from llr.models.families import generic_cut_ranks
+from llr.models.logits import probability_ranks
 from llr.numbers import balls
 from llr.numbers.balls import Real
 
@@ -405,6 +407,11 @@ VIOLATIONS = [  # good arguments, the bad ones, the hypothesis named
     ("remark-5.9", {"alphabet_size": 2, "lam": 1, "xi": 1, "zeta": "1/2"}, {"lam": -1}, "lam >= 0"),
     ("remark-5.9", {"alphabet_size": 2, "lam": 1, "xi": 1, "zeta": "1/2"}, {"xi": 0}, "xi > 0"),
     ("hard-teacher", {"copies": 1, "strength": 1}, {"copies": -1}, "L >= 0"),
+    ("hard-teacher-rank", {"bits": 1}, {"bits": 0}, "n >= 1"),
+    ("cauchy-ranks", {"bits": 1}, {"bits": 0}, "n >= 1"),
+    ("copy-ranks", {"tokens": 1, "alphabet_size": 2}, {"tokens": 0}, "n >= 1, k >= 2"),
+    ("copy-ranks", {"tokens": 1, "alphabet_size": 2}, {"alphabet_size": 1}, "n >= 1, k >= 2"),
+    ("lingen", {"cut_rank": 0}, {"cut_rank": -1}, "d_s >= 0"),
     ("hard-teacher", {"copies": 1, "strength": 1}, {"strength": 0}, "c >= 1"),
     ("corollary-5.15-label", {}, {"total_variation": "-1/9"}, "0 <= TV <= 1"),
     ("corollary-5.15-label", {}, {"total_variation": "10/9"}, "0 <= TV <= 1"),
@@ -466,6 +473,21 @@ def test_messages_in_full():
         theorem.rank_error(1, 2, 2, 0, "7/5")
     with pytest.raises(HypothesisError, match=r"^hard-teacher needs c >= 1, not 0$"):
         access.hard_teacher_distance(3, 0)
+
+
+def test_ranks_of_separating_instances_by_enumeration():
+    for n in (1, 2):
+        model = llr.target(f"cauchy:n={n}")
+        found = queries.cauchy_ranks(n)
+        assert (max(model.cut_ranks()), max(probability_ranks(model))) == (2, 2**n)
+        assert (found.logit, found.probability) == (2, 2**n)
+    for n, k, ranks in ((1, 2, (1, 2)), (2, 2, (2, 4)), (2, 3, (4, 9))):
+        model = llr.target(f"copy:n={n},k={k}")
+        assert (max(model.cut_ranks()), max(probability_ranks(model))) == ranks
+        found = queries.copy_ranks(n, k)
+        assert (found.logit, found.probability) == ranks
+    assert queries.hard_teacher_rank(3) == 10
+    assert queries.lingen_histories(4) == 4
 
 
 def test_functions_beside_the_statements_check_too():

@@ -58,7 +58,13 @@ def check(found, target, variant="plain"):
     """The shape of the JSON, and what must agree inside it."""
     assert set(found) == {
         *("target", "seed", "parameters", "accepted", "epochs", "outcomes", "queries"),
-        *("queries_allowed", "total_variation", "uniform_total_variation", "promise_kept"),
+        *(
+            "queries_allowed",
+            "leading_terms",
+            "total_variation",
+            "uniform_total_variation",
+            "promise_kept",
+        ),
     }
     assert found["target"] == target
     parameters, queries, allowed = found["parameters"], found["queries"], found["queries_allowed"]
