@@ -200,11 +200,13 @@ class Deviation:
     Attributes:
         average: eps_avg, exactly, over words of the exact model.
         asked: the largest deviation on the entries that the run asked, in units.
+        asked_average: their mean deviation, each asked prefix and token once.
         allowed: Theorem 5.14's bound on it, for risk delta.
     """
 
     average: fmpq
     asked: fmpq
+    asked_average: fmpq
     allowed: Real
 
 
@@ -248,9 +250,10 @@ def deviation(
                 )
             )
     average = max(means)
-    asked = max((max(errors[p]) for p in ledger.log), default=fmpq(0))
+    asked = [e for p in ledger.log for e in errors[p]]
+    mean = sum(asked, fmpq(0)) / max(1, len(asked))
     allowed = rank_error(max(samples, 1), horizon, k, average, delta)
-    return Deviation(average, asked, allowed)
+    return Deviation(average, max(asked, default=fmpq(0)), mean, allowed)
 
 
 def _marginal(weight: dict[Word, fmpq], start: int, stop: int) -> dict[Word, fmpq]:

@@ -8,6 +8,7 @@ import pytest
 from flint import fmpq
 
 import llr
+from bounds.queries import root_samples_needed
 from llr.errors import InputError
 from llr.learning.api import learn
 from llr.models.base import words
@@ -86,6 +87,14 @@ def test_learning_from_a_sampled_oracle_is_within_reach():
     assert llr.total_variation(model, result.model).enclosure.upper < Fraction(1, 5)
 
 
+def test_the_logit_oracle_answers_the_spike_s_root_in_one_call():
+    result = learn(llr.target("spike:T=32"), epsilon="0.1", delta="0.1")
+    assert result.accepted
+    assert result.ledger.log.count(()) == 1
+    assert root_samples_needed(32, fmpq(1, 6)) > 10**26
+    assert result.model.logits(()) == (32, -32)
+
+
 # -- Corollary 5.15 -----------------------------------------------------------------------------
 
 
@@ -157,7 +166,7 @@ def test_deviation_is_the_mean_of_definition_1_6_and_the_bound_covers_the_asked_
     ledger.rows([(0,), (1, 1), (0, 1, 1)])
     found = deviation(model, oracle, ledger, 100, fmpq(1, 10))
     assert 0 < found.average <= oracle.amplitude
-    assert 0 < found.asked <= oracle.amplitude
+    assert 0 < found.asked_average < found.asked <= oracle.amplitude
     assert Real(found.asked) <= found.allowed
     assert found.allowed.exact == found.average * 100**2 * 4**2 * 2**2 * 10
 
@@ -176,6 +185,7 @@ def test_deviation_by_hand():
     # s = 1, t = 2: tokens a, b uniform, errors (1, 0) after 0 and (2, 0) after 1
     assert found.average == fmpq(1 + 2, 4)
     assert found.asked == 2
+    assert found.asked_average == 1
     assert model.cut_ranks() == (1, 0)
 
 

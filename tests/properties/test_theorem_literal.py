@@ -36,6 +36,10 @@ TARGETS = [
     "copy:n=1,k=3",
     "copy:n=2,c=3",
     *(f"spike:T={t}" for t in (2, 3, 4, 5)),
+    "cauchy:n=1",
+    "cauchy:n=2",
+    "hard:n=1,L=1",
+    "hard:n=2,L=1",
 ]
 DELTA = fmpq(1, 10)
 
