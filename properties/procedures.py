@@ -20,6 +20,7 @@ from llr.numbers.rational import RationalRow, rational
 from llr.oracles.access import GRID_BITS, SampledOracle
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.protocol import LogitOracle
+from properties.scenarios import probability_of
 from properties.theorem import largest_logit
 
 # -- Remarks 5.8 and 5.9 ------------------------------------------------------------------------
@@ -265,12 +266,8 @@ def _marginal(weight: dict[Word, fmpq], start: int, stop: int) -> dict[Word, fmp
 
 
 def _probability(model: LanguageModel, word: Word) -> fmpq:
-    found, state = fmpq(1), model.start()
-    for place, token in enumerate(word):
-        weights = model.unit.weights(model.read(state))
-        if weights is None:
-            raise InputError("exact", model, "a model with rational word probabilities")
-        found *= weights[token] / sum(weights, fmpq(0))
-        if place + 1 < len(word):
-            state = model.step(state, token)
+    """Return the probability of a word, which must be rational."""
+    found = probability_of(model, word).exact
+    if found is None:
+        raise InputError("exact", model, "a model with rational word probabilities")
     return found

@@ -28,7 +28,6 @@ from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.models.base import LanguageModel, UniformModel, words
 from llr.models.logits import cut_ranks
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.balls import Real
 from llr.numbers.rational import text
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
@@ -80,17 +79,15 @@ class TheoremRun:
             },
             "queries_allowed": asdict(allowed) | {"total_words": self.parameters.total_words},
             "leading_terms": {
-                "printed": _rounded(queries_printed(t, k, d, self.parameters.epsilon)),
-                "compression": _rounded(queries_by_compression(t, d, self.parameters.epsilon)),
+                "printed": queries_printed(t, k, d, self.parameters.epsilon).nearest_integer(),
+                "compression": queries_by_compression(
+                    t, d, self.parameters.epsilon
+                ).nearest_integer(),
             },
             "total_variation": self.distance.as_json(),
             "uniform_total_variation": self.uniform_distance.as_json(),
             "promise_kept": self.promise_kept,
         }
-
-
-def _rounded(x: Real) -> int:
-    return x.nearest_integer()
 
 
 def parameters_to_json(parameters: Parameters) -> dict[str, Any]:

@@ -20,7 +20,6 @@ from llr.errors import InputError
 
 Rational: TypeAlias = fmpq
 RationalRow: TypeAlias = tuple[fmpq, ...]
-RationalMatrix: TypeAlias = fmpq_mat
 
 _PATTERN = re.compile(r"-?[0-9]+(/[0-9]+)?")
 
