@@ -314,8 +314,9 @@ def learn(
 
 def known_cut_ranks(model: LanguageModel) -> tuple[int, ...] | None:
     """Return the exact cut ranks of a target that has them in polynomial time."""
-    exact = isinstance(model, Isan) and model.arithmetic is EXACT
-    return model.cut_ranks() if exact else None
+    if isinstance(model, Isan) and model.arithmetic is EXACT:
+        return model.cut_ranks()
+    return None
 
 
 def unrepresented(
@@ -341,10 +342,7 @@ def learn_table(value: dict[str, Any]) -> Table:
         ("arithmetic, noise, seed", f"{value['arithmetic']}, {value['noise']}, {value['seed']}"),
         ("learning calls", f"{queries['learning']:,}"),
         ("certifying calls", f"{queries['certifying']:,}"),
-        (
-            "counting limit",
-            f"{float(fraction(parse(limit['calls']))):,.0f} ({limit['ranks']} ranks)",
-        ),
+        ("counting limit", f"{float(parse(limit['calls'])):,.0f} ({limit['ranks']} cut ranks)"),
         ("epochs (infeasible)", f"{value['epochs']} ({value['infeasible_epochs']})"),
         ("witnesses per cut", " ".join(map(str, value["witnesses"]))),
         ("basis sizes per cut", " ".join(map(str, value["basis_sizes"]))),

@@ -72,7 +72,7 @@ class LearnResult:
             tested together.
         infeasible_epochs: epochs that ended because coefficients left the box.
         witnesses: futures (lean: stems) added because of a mistake, per cut s = 1..T.
-        basis_sizes: basis histories in the last epoch, per cut s = 1..T (printed: cut T needs none).
+        basis_sizes: basis histories in the last epoch, per cut s = 1..T; printed: none at T.
         programs: chain programs solved, all epochs.
         counts: queries, see :class:`llr.oracles.ledger.Counts`.
         learning_prefixes: distinct prefixes first asked before the model last changed, those of
@@ -241,7 +241,7 @@ def learn(
         algorithm: "lean" (ours: far fewer queries), or "printed" (Algorithm 1 of [P]).
         arithmetic: "exact" (the oracle answers ints, Fractions or "p/q") or "float".
         unit: of the oracle's logits; "nat" or "ln q" (taken from a model if left out).
-        samples: printed: words drawn for the spanner of each cut; doubled after an infeasible epoch.
+        samples: printed: words per cut for the spanners; doubled after an infeasible epoch.
         max_epochs: where to give up.
         words: printed: the sample oracle; default a model's own, else words drawn through
             ``oracle``, as the lean learner always draws them.
