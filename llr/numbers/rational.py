@@ -222,7 +222,7 @@ def extension(basis: fmpq_mat, rows: fmpq_mat, slack: fmpq) -> tuple[int, ...]:
     With slack, as long as some entry of some row's fit is off by more than
     ``slack * (1 + sum of |coefficients|)``, the row that is off most joins.
     """
-    if rows.nrows() == 0:
+    if rows.nrows() == 0 or rows.ncols() == 0:
         return ()
     if slack == 0:
         pivots = independent_rows(stacked(basis, rows))

@@ -179,7 +179,7 @@ class RowThresholds:
     def __init__(self, unit: LogitUnit, arithmetic: Arithmetic) -> None:
         self._arithmetic = arithmetic
         self._exact = Thresholds(unit, arithmetic)
-        self._nats = balls.nearest_float(unit.nats)
+        self._nats = 1.0 if arithmetic is EXACT else balls.nearest_float(unit.nats)
 
     def __call__(self, m: Matrix) -> Sequence[Sequence[int]]:
         """Return k - 1 increasing integers in [0, 2^64) per row."""
