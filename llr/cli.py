@@ -44,7 +44,7 @@ from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse
 from llr.oracles.noise import NOISES, NoisyOracle
-from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
+from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
 
 OK, FAILED, INTERRUPTED = 0, 1, 3
@@ -323,11 +323,11 @@ def simulated_oracle(
     model: LanguageModel, numbers: Arithmetic, noise: str, xi: fmpq, seed: int
 ) -> LogitOracle:
     """Return the oracle that a model is seen through on the command line."""
-    oracle: LogitOracle = ModelOracle(model)
-    if noise != "none":
-        if model.arithmetic is not EXACT:
-            raise InputError("--noise", noise, "none: the target has float64 logits")
-        oracle = NoisyOracle(oracle, noise, xi, model.unit, seed)
+    if noise == "none":
+        return model_oracle(model, numbers)
+    if model.arithmetic is not EXACT:
+        raise InputError("--noise", noise, "none: the target has float64 logits")
+    oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit, seed)
     return oracle if numbers is EXACT else FloatOracle(oracle, model)
 
 

@@ -22,7 +22,7 @@ from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.ledger import Counts, Ledger
-from llr.oracles.protocol import FloatOracle, FunctionOracle, LogitOracle, ModelOracle
+from llr.oracles.protocol import FunctionOracle, LogitOracle, model_oracle
 from llr.oracles.sampling import ModelWords, OracleWords, Words, WordSource
 
 ALGORITHMS = ("lean", "printed")
@@ -428,8 +428,7 @@ def _as_oracle(
     words: WordSource | None,
 ) -> tuple[LogitOracle, WordSource | None]:
     if isinstance(oracle, LanguageModel):
-        exact: LogitOracle = ModelOracle(oracle)
-        asked = exact if arithmetic is EXACT else FloatOracle(exact, oracle)
+        asked = model_oracle(oracle, arithmetic)
         return asked, ModelWords(oracle) if words is None else words
     if isinstance(oracle, LogitOracle):
         return oracle, words

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from llr.models.base import LanguageModel, State, Word
-from llr.numbers import balls, floats
-from llr.numbers.arithmetic import EXACT, Row
+from llr.models.isan import Isan
+from llr.numbers import floats
+from llr.numbers.arithmetic import EXACT, Arithmetic, Row
+from llr.numbers.units import NAT
 
 MAX_REMEMBERED_STATES = 1 << 16
 
@@ -58,9 +62,55 @@ class FloatOracle:
         """Return the logits at each prefix in nats."""
         rows = self._oracle.logits(prefixes)
         if self._model.arithmetic is not EXACT:
-            unit = balls.nearest_float(self._model.unit.nats)
-            return [tuple(x * unit for x in row) for row in rows]
+            return [floats.scaled(row, self._model.unit) for row in rows]
         return [floats.from_rational(tuple(row), self._model.unit) for row in rows]
+
+
+class Float64Oracle:
+    """An ISAN evaluated in float64, many prefixes at a time; answers in nats.
+
+    Its parameters are rounded correctly; after t steps the logits are off by O(t d) roundings.
+    Sums run in a fixed order, so that an answer does not depend on the rest of its batch.
+
+    Args:
+        model: exact or float64.
+    """
+
+    def __init__(self, model: Isan) -> None:
+        read = floats.from_rational if model.arithmetic is EXACT else floats.scaled
+        rows = model.arithmetic.rows
+        self._steps = [
+            np.array([[read(row, NAT) for row in rows(m)] for m in step])
+            for step in model.transitions
+        ]
+        self._readouts = [
+            np.array([read(row, model.unit) for row in rows(m)]) for m in model.readouts
+        ]
+        self._first = np.array(read(model.initial_state, NAT))
+        self._states: dict[Word, floats.Array] = {(): self._first}
+
+    def logits(self, prefixes: Sequence[Word]) -> Any:
+        """Return the logits at each prefix in nats, one row per prefix."""
+        if len(self._states) > MAX_REMEMBERED_STATES:
+            self._states = {(): self._first}
+        missing: dict[int, dict[Word, None]] = {}
+        for prefix in prefixes:
+            while prefix not in self._states and prefix not in missing.get(len(prefix), {}):
+                missing.setdefault(len(prefix), {})[prefix] = None
+                prefix = prefix[:-1]
+        for length in sorted(missing):
+            new = list(missing[length])
+            before = np.array([self._states[p[:-1]] for p in new])
+            steps = self._steps[length - 1][[p[-1] for p in new]]
+            self._states.update(zip(new, np.einsum("nij,nj->ni", steps, before), strict=True))
+        found = np.empty((len(prefixes), self._readouts[0].shape[0]))
+        places: dict[int, list[int]] = {}
+        for place, prefix in enumerate(prefixes):
+            places.setdefault(len(prefix), []).append(place)
+        for length, chosen in places.items():
+            states = np.array([self._states[prefixes[i]] for i in chosen])
+            found[chosen] = np.einsum("kj,nj->nk", self._readouts[length], states)
+        return found
 
 
 class FunctionOracle:
@@ -72,3 +122,12 @@ class FunctionOracle:
     def logits(self, prefixes: Sequence[Word]) -> list[Sequence[Any]]:
         """Return the function's value at each prefix."""
         return [self._function(p) for p in prefixes]
+
+
+def model_oracle(model: LanguageModel, arithmetic: Arithmetic) -> LogitOracle:
+    """Return the oracle of a model: exact in its unit, or float64 in nats."""
+    if arithmetic is EXACT:
+        return ModelOracle(model)
+    return (
+        Float64Oracle(model) if isinstance(model, Isan) else FloatOracle(ModelOracle(model), model)
+    )
