@@ -39,6 +39,7 @@ from llr.models.logits import (
     probability_ranks,
 )
 from llr.models.markov import HiddenMarkovModel
+from llr.models.network import Network
 from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
@@ -448,17 +449,23 @@ def interval(found: dict[str, str]) -> str:
 @main.command()
 @click.argument("target", metavar="MODEL")
 @click.option("-n", "number", default="10", show_default=True, help="How many words.")
+@click.option("--fast", is_flag=True, help="Draw in float64 batches; MODEL must be an ISAN.")
 @seed_option
 @json_option
-def sample(target: str, number: str, seed: str, as_json: bool) -> None:
+def sample(target: str, number: str, fast: bool, seed: str, as_json: bool) -> None:
     """Draw words from MODEL (a JSON file or a TARGET), one per line."""
     model = llr.target(target)
     n = parse_integer(number, "-n", 1)
     start = parse_integer(seed, "--seed")
     rng = np.random.default_rng(start)
-    drawn = ModelWords(model).draw(n, model.horizon, rng)
-    words = [word for word, count in drawn.items() for _ in range(count)]
-    words = [words[i] for i in rng.permutation(n).tolist()]
+    if fast:
+        if not isinstance(model, Isan):
+            raise InputError("--fast", target, "used with an ISAN")
+        words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
+    else:
+        drawn = ModelWords(model).draw(n, model.horizon, rng)
+        words = [word for word, count in drawn.items() for _ in range(count)]
+        words = [words[i] for i in rng.permutation(n).tolist()]
     if as_json:
         print_json({"model": target, "n": n, "seed": start, "words": [list(w) for w in words]})
         return

@@ -261,7 +261,7 @@ def _compare_exact(
     for row, guess in zip(arithmetic.rows(truth), guesses, strict=True):
         off = max(abs(x - y) for x, y in zip(row, guess, strict=True))
         differences.append(off if off == 0 else -((-unit.in_nats(off)).below()))
-        distances.append(ZERO if off == 0 else _distance_above(unit, row, guess))
+        distances.append(ZERO if off == 0 else _distance_above(unit, row, tuple(guess)))
     return differences, distances
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from llr.models.base import LanguageModel, State, Word
 from llr.models.isan import Isan
+from llr.models.network import Network
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Row
-from llr.numbers.units import NAT
 
 MAX_REMEMBERED_STATES = 1 << 16
 
@@ -69,30 +69,21 @@ class FloatOracle:
 class Float64Oracle:
     """An ISAN evaluated in float64, many prefixes at a time; answers in nats.
 
-    Its parameters are rounded correctly; after t steps the logits are off by O(t d) roundings.
-    Sums run in a fixed order, so that an answer does not depend on the rest of its batch.
+    After t steps the logits are off by O(t d) roundings; see :class:`llr.models.network.Network`.
 
     Args:
         model: exact or float64.
     """
 
     def __init__(self, model: Isan) -> None:
-        read = floats.from_rational if model.arithmetic is EXACT else floats.scaled
-        rows = model.arithmetic.rows
-        self._steps = [
-            np.array([[read(row, NAT) for row in rows(m)] for m in step])
-            for step in model.transitions
-        ]
-        self._readouts = [
-            np.array([read(row, model.unit) for row in rows(m)]) for m in model.readouts
-        ]
-        self._first = np.array(read(model.initial_state, NAT))
-        self._states: dict[Word, floats.Array] = {(): self._first}
+        self._network = Network(model)
+        self._states: dict[Word, floats.Array] = {(): self._network.start}
 
     def logits(self, prefixes: Sequence[Word]) -> Any:
         """Return the logits at each prefix in nats, one row per prefix."""
         if len(self._states) > MAX_REMEMBERED_STATES:
-            self._states = {(): self._first}
+            near = (q for p in prefixes for q in (p, p[:-1]) if q in self._states)
+            self._states = {(): self._network.start} | {q: self._states[q] for q in near}
         missing: dict[int, dict[Word, None]] = {}
         for prefix in prefixes:
             while prefix not in self._states and prefix not in missing.get(len(prefix), {}):
@@ -101,15 +92,15 @@ class Float64Oracle:
         for length in sorted(missing):
             new = list(missing[length])
             before = np.array([self._states[p[:-1]] for p in new])
-            steps = self._steps[length - 1][[p[-1] for p in new]]
-            self._states.update(zip(new, np.einsum("nij,nj->ni", steps, before), strict=True))
-        found = np.empty((len(prefixes), self._readouts[0].shape[0]))
+            moved = self._network.step(length - 1, before, np.array([p[-1] for p in new]))
+            self._states.update(zip(new, moved, strict=True))
+        found = np.empty((len(prefixes), self._network.alphabet_size))
         places: dict[int, list[int]] = {}
         for place, prefix in enumerate(prefixes):
             places.setdefault(len(prefix), []).append(place)
         for length, chosen in places.items():
             states = np.array([self._states[prefixes[i]] for i in chosen])
-            found[chosen] = np.einsum("kj,nj->nk", self._readouts[length], states)
+            found[chosen] = self._network.read(length, states)
         return found
 
 
