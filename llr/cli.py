@@ -235,6 +235,13 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
 @click.option(
     "--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up."
 )
+@click.option(
+    "--rank",
+    default=None,
+    metavar="R",
+    help='Histories per cut, for a target of approximate rank; or "spectrum".',
+)
+@click.option("--relaxed", is_flag=True, help="With --rank: predict by relaxed chain programs.")
 @click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
 @click.option(
     "--certificate",
@@ -254,6 +261,8 @@ def learn(
     noise: str | None,
     samples: str,
     max_epochs: str,
+    rank: str | None,
+    relaxed: bool,
     out: str | None,
     certificate: str | None,
     seed: str,
@@ -292,6 +301,8 @@ def learn(
             words=ModelWords(model),
             on_epoch=report,
             cut_ranks=known_cut_ranks(model),
+            rank=rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1),
+            relaxed=relaxed,
         )
     if out is not None:
         llr.save(result.model, out)
