@@ -19,6 +19,8 @@ from multiprocessing import get_all_start_methods, get_context
 from types import FrameType
 from typing import Any
 
+import numpy as np
+from flint import fmpq
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis.errors import HypothesisWarning
 from hypothesis.internal.conjecture import providers
@@ -28,6 +30,7 @@ from sortedcontainers import SortedSet
 
 from llr.errors import InputError, UndecidedError
 from llr.numbers.balls import Number, Real
+from properties.statistics import ERROR_BUDGET, Evidence, Trials, watch
 
 PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
 """How many times a claim's own number of examples each profile tries."""
@@ -99,7 +102,10 @@ class Claim:
         statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
         examples: how many instances to try at profile ci.
         expected: "verified", or "refuted" for a printed claim that is known to be false.
-        grade: "searched", or "exact law" if each check enumerates all random choices.
+        grade: "searched", "exact law" if each check enumerates all random choices, or
+            "statistical" if it is one random run.
+        trials: set if statistical; the claim is that a run fails with probability at most delta.
+            Its check, and its twins', get the run's ``numpy.random.Generator`` as instance.
     """
 
     identifier: str
@@ -113,6 +119,7 @@ class Claim:
     examples: int = 200
     expected: str = "verified"
     grade: str = "searched"
+    trials: Trials | None = None
 
     def __post_init__(self) -> None:
         if not self.twins and self.expected == "verified":
@@ -260,6 +267,7 @@ class TwinVerdict:
     refuted: bool
     tried: int
     counterexample: str
+    evidence: Evidence | None = None
 
 
 @dataclass(frozen=True)
@@ -277,6 +285,8 @@ class Verdict:
         twins: one verdict per twin.
         seed: of the search.
         seconds: time taken.
+        evidence: what the sequential test saw, if the claim is statistical; ``worst`` is then the
+            frequency of failures over delta.
     """
 
     claim: Claim
@@ -289,6 +299,7 @@ class Verdict:
     twins: tuple[TwinVerdict, ...]
     seed: int
     seconds: float = field(compare=False)
+    evidence: Evidence | None = None
 
     @property
     def passed(self) -> bool:
@@ -297,7 +308,7 @@ class Verdict:
 
     def as_json(self) -> dict[str, Any]:
         """Return the verdict as a JSON value."""
-        return {
+        found: dict[str, Any] = {
             "claim": self.claim.identifier,
             "title": self.claim.title,
             "source": self.claim.source,
@@ -321,22 +332,30 @@ class Verdict:
             ],
             "seconds": round(self.seconds, 3),
         }
+        if self.evidence is not None:
+            found["statistics"] = self.evidence.as_json()
+        return found
 
 
-def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdict:
+def verify_claim(
+    claim: Claim, *, profile: str = "ci", start: int = 0, error_budget: fmpq = ERROR_BUDGET
+) -> Verdict:
     """Try to break a claim, and make sure that its twins do break.
 
     Args:
         claim: what to verify.
         profile: "quick", "ci" or "nightly".
         start: seed of every search.
+        error_budget: for all statistical claims together; this one uses its share.
 
     Raises:
-        InputError: no such profile.
+        InputError: no such profile, or the budget is not in (0, 1).
     """
     if profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
     began = time.perf_counter()
+    if claim.trials is not None:
+        return _verify_trials(claim, claim.trials, profile, start, error_budget, began)
     examples = max(20, int(claim.examples * PROFILES[profile]))
     main = search(claim.strategy(), claim.check, examples, start)
     twins = []
@@ -368,26 +387,82 @@ def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdic
     )
 
 
+def _verify_trials(
+    claim: Claim, trials: Trials, profile: str, start: int, error_budget: fmpq, began: float
+) -> Verdict:
+    """Watch runs of a statistical claim; the same test must reject every twin."""
+    test = trials.test(PROFILES[profile], error_budget)
+    undecided = False
+
+    def watched(check: Check, name: str) -> Evidence:
+        def fails(rng: np.random.Generator) -> bool:
+            nonlocal undecided
+            if _INTERRUPTED.is_set():
+                raise KeyboardInterrupt
+            try:
+                return not check(rng).holds()
+            except UndecidedError:
+                undecided = True
+                return False
+
+        return watch(test, fails, name, start)
+
+    main = watched(claim.check, claim.identifier)
+    open_runs, twins = undecided, []
+    for twin in claim.twins:
+        seen = watched(twin.check, f"{claim.identifier}: {twin.name}")
+        shown_failures = str(seen) if seen.rejected else ""
+        twins.append(TwinVerdict(twin.name, seen.rejected, seen.runs, shown_failures, seen))
+    if main.rejected:
+        verdict = "refuted"
+    elif open_runs:
+        verdict = "undecided"
+    elif not all(t.refuted for t in twins):
+        verdict = "twin survived"
+    else:
+        verdict = "verified"
+    return Verdict(
+        claim=claim,
+        verdict=verdict,
+        grade=claim.grade,
+        tried=main.runs,
+        worst=main.frequency,
+        worst_instance="",
+        counterexample=str(main) if main.rejected else "",
+        twins=tuple(twins),
+        seed=start,
+        seconds=time.perf_counter() - began,
+        evidence=main,
+    )
+
+
 _SPREAD: list[Claim] = []
 
 
 def verify_claims(
-    claims: Sequence[Claim], *, profile: str = "ci", start: int = 0, processes: int = 1
+    claims: Sequence[Claim],
+    *,
+    profile: str = "ci",
+    start: int = 0,
+    processes: int = 1,
+    error_budget: fmpq = ERROR_BUDGET,
 ) -> Iterator[Verdict]:
     """Yield the verdicts of claims, in order; the same whatever the number of processes.
 
     Args:
         claims: what to verify.
-        profile, start: as for :func:`verify_claim`.
+        profile, start, error_budget: as for :func:`verify_claim`.
         processes: how many to spread the claims over; 1 where processes cannot be forked.
     """
     if min(processes, len(claims)) <= 1 or "fork" not in get_all_start_methods():
         for claim in claims:
-            yield verify_claim(claim, profile=profile, start=start)
+            yield verify_claim(claim, profile=profile, start=start, error_budget=error_budget)
         return
     _SPREAD[:] = claims  # forked processes see them; claims hold functions that cannot be sent
     with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-        pending = [pool.submit(_verify_spread, i, profile, start) for i in range(len(claims))]
+        pending = [
+            pool.submit(_verify_spread, i, profile, start, error_budget) for i in range(len(claims))
+        ]
         try:
             for claim, outcome in zip(claims, pending, strict=True):
                 yield Verdict(claim=claim, **outcome.result())
@@ -395,9 +470,10 @@ def verify_claims(
             pool.shutdown(cancel_futures=True)
 
 
-def _verify_spread(place: int, profile: str, start: int) -> dict[str, Any]:
+def _verify_spread(place: int, profile: str, start: int, error_budget: fmpq) -> dict[str, Any]:
     """Verify one of the spread claims; return the verdict's fields but the claim."""
-    found = dict(vars(verify_claim(_SPREAD[place], profile=profile, start=start)))
+    verdict = verify_claim(_SPREAD[place], profile=profile, start=start, error_budget=error_budget)
+    found = dict(vars(verdict))
     del found["claim"]
     return found
 

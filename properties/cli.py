@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import click
+from flint import fmpq
 from rich.console import Console
 from rich.table import Table
 
@@ -29,9 +30,10 @@ from llr.cli import (
 )
 from llr.errors import InputError
 from llr.learning.api import probability
-from llr.numbers.rational import decimal
+from llr.numbers.rational import decimal, text
 from properties.claim import PROFILES, Verdict, between_instances, claims_named, verify_claims
 from properties.claims import CLAIMS
+from properties.statistics import POWER
 from properties.theorem import run_theorem
 
 _SOURCE = re.compile(
@@ -54,10 +56,22 @@ _SOURCE = re.compile(
     metavar="N",
     help="Processes to spread the claims over; default one per core.  The table is the same.",
 )
+@click.option(
+    "--error-budget",
+    default="1e-9",
+    show_default=True,
+    metavar="ALPHA",
+    help="Probability that the run rejects some true statistical claim, split over all of them.",
+)
 @seed_option
 @json_option
 def verify(
-    names: tuple[str, ...], profile: str, jobs: str | None, seed: str, as_json: bool
+    names: tuple[str, ...],
+    profile: str,
+    jobs: str | None,
+    error_budget: str,
+    seed: str,
+    as_json: bool,
 ) -> None:
     """Try to break every claim (or those named), and make sure that false twins do break.
 
@@ -66,18 +80,23 @@ def verify(
     if profile not in PROFILES:
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
+    budget = probability(error_budget, "--error-budget")
     claims = claims_named(names, CLAIMS)
     processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
     verdicts = []
     began = time.perf_counter()
     with _progress(len(claims)) as report, between_instances():
-        for verdict in verify_claims(claims, profile=profile, start=start, processes=processes):
+        for verdict in verify_claims(
+            claims, profile=profile, start=start, processes=processes, error_budget=budget
+        ):
             report(verdict.claim.identifier)
             verdicts.append(verdict)
             if as_json:
                 click.echo(json.dumps(verdict.as_json()))
     if not as_json:
         show(verdict_table(verdicts))
+        if any(v.evidence is not None for v in verdicts):
+            show(statistics_table(verdicts, budget))
         for verdict in verdicts:
             explain(verdict)
         passed = sum(v.passed for v in verdicts)
@@ -107,6 +126,34 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
             ratio(v.worst),
             f"{refuted}/{len(v.twins)}",
             f"[{colour}]{v.verdict}[/]{expected}",
+        )
+    return found
+
+
+def statistics_table(verdicts: list[Verdict], error_budget: fmpq) -> Table:
+    """Return one row per statistical claim: what its sequential test saw, and could have seen."""
+    found = table(
+        f"statistical claims, error budget {float(error_budget):.4g}",
+        "claim",
+        "delta",
+        "runs",
+        "failures",
+        "log10\ncapital",
+        f"rate found\nwith {float(POWER):.1%}",
+        "share of\nbudget",
+    )
+    for v in verdicts:
+        if v.evidence is None:
+            continue
+        test = v.evidence.test
+        found.add_row(
+            v.claim.identifier,
+            text(test.delta),
+            str(v.evidence.runs),
+            str(v.evidence.failures),
+            f"{v.evidence.log10_capital:.2f}",
+            f"{float(test.detectable_rate):.3f}",
+            f"{float(test.alpha):.2g}",
         )
     return found
 

@@ -11,6 +11,7 @@ from properties.claims import (
     queries,
     softmax,
     spanners,
+    statistics,
     theorem,
     transfer,
     validation,
@@ -29,6 +30,7 @@ _MODULES = (
     access,
     theorem,
     boolean,
+    statistics,
 )
 
 CLAIMS: dict[str, Claim] = {
