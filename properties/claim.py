@@ -349,7 +349,7 @@ def verify_claim(
         error_budget: for all statistical claims together; this one uses its share.
 
     Raises:
-        InputError: no such profile, or the budget is not in (0, 1).
+        InputError: no such profile, or the budget is not in (0, 1) or too small for the runs.
     """
     if profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
@@ -453,7 +453,15 @@ def verify_claims(
         claims: what to verify.
         profile, start, error_budget: as for :func:`verify_claim`.
         processes: how many to spread the claims over; 1 where processes cannot be forked.
+
+    Raises:
+        InputError: as :func:`verify_claim`, before any claim is tried.
     """
+    if profile not in PROFILES:
+        raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
+    for claim in claims:
+        if claim.trials is not None:
+            claim.trials.test(PROFILES[profile], error_budget)
     if min(processes, len(claims)) <= 1 or "fork" not in get_all_start_methods():
         for claim in claims:
             yield verify_claim(claim, profile=profile, start=start, error_budget=error_budget)

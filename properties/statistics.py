@@ -58,14 +58,22 @@ class Trials:
         """Return the test for ``effort`` times the runs, at this claim's share of the budget.
 
         Raises:
-            InputError: the budget is not in (0, 1), or the runs are too few to reject anything.
+            InputError: the budget is not in (0, 1), or so small that not even runs that all fail
+                would be rejected.
         """
         if not 0 < error_budget < 1:
             raise InputError(
                 "error budget", ShownAs(text(error_budget)), "a rational number in (0, 1)"
             )
         runs = max(1, int(self.runs * min(effort, MOST_RUNS)))
-        return SequentialTest(self.delta, error_budget * self.share, runs)
+        found = SequentialTest(self.delta, error_budget * self.share, runs)
+        if found.capital(runs, runs) * found.alpha < 1:
+            raise InputError(
+                "error budget",
+                ShownAs(f"{float(error_budget):.4g}"),
+                f"large enough for {runs} runs that all fail to be rejected",
+            )
+        return found
 
 
 @dataclass(frozen=True)

@@ -511,7 +511,7 @@ _DECLARED = (
         "sharpened",
         lambda g: literal_run(g, False),
         _literal_twins(False),
-        Trials(THEOREM_RISKS[False], 200),
+        Trials(THEOREM_RISKS[False], 120),
         ("parameters",),
     ),
     _claim(

@@ -303,6 +303,21 @@ def test_a_budget_outside_0_1_is_refused(budget):
         Trials(fmpq(1, 5), 100).test(1.0, budget)
 
 
+def test_a_budget_too_small_for_the_runs_is_refused_before_any_work():
+    tried = []
+
+    def check(rng):
+        tried.append(rng)
+        return Measurement.of(0)
+
+    few = statistical(check, runs=20)
+    with pytest.raises(
+        InputError, match=r"error budget must be large enough for 20 runs .*, not 1e-30"
+    ):
+        list(verify_claims([statistical(check), few], error_budget=fmpq(1, 10**30)))
+    assert tried == []
+
+
 # -- watching -----------------------------------------------------------------------------------
 
 
@@ -492,10 +507,11 @@ def test_a_search_has_no_statistics_table(monkeypatch):
     assert "error budget" not in called("lemma-5.3-range", "--profile", "quick").stdout
 
 
-@pytest.mark.parametrize("budget", ["0", "1", "-1", "many", "nan"])
+@pytest.mark.parametrize("budget", ["0", "1", "-1", "many", "nan", "1e-5000"])
 def test_verify_refuses_a_bad_budget(budget):
     result = called("--error-budget", budget, code=2)
-    assert "--error-budget" in result.stderr
+    assert "error" in result.stderr
+    assert "budget" in result.stderr
     assert result.stdout == ""
 
 
