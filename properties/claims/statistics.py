@@ -105,7 +105,7 @@ _COINS = 6
 
 @dataclass(frozen=True)
 class Growing:
-    """Coins, then two tokens that read the state (3^ones, 3^zeros): rank 2, no two rows alike.
+    """Coins, then two tokens that read the state (3^ones, 3^zeros): rank 2, rows of every size.
 
     Attributes:
         target: the model.
