@@ -94,9 +94,11 @@ def verify(
             if as_json:
                 click.echo(json.dumps(verdict.as_json()))
     if not as_json:
-        show(verdict_table(verdicts))
-        if any(v.evidence is not None for v in verdicts):
-            show(statistics_table(verdicts, budget))
+        sampled = [v for v in verdicts if v.evidence is not None]
+        if len(sampled) < len(verdicts):
+            show(verdict_table([v for v in verdicts if v.evidence is None]))
+        if sampled:
+            show(statistics_table(sampled, budget))
         for verdict in verdicts:
             explain(verdict)
         passed = sum(v.passed for v in verdicts)
@@ -131,9 +133,9 @@ def verdict_table(verdicts: list[Verdict]) -> Table:
 
 
 def statistics_table(verdicts: list[Verdict], error_budget: fmpq) -> Table:
-    """Return one row per statistical claim: what its sequential test saw, and could have seen."""
+    """Return one row per claim: what its sequential test saw, and what it would have found."""
     found = table(
-        f"statistical claims, error budget {float(error_budget):.4g}",
+        f"statistical: {len(verdicts)} claims, error budget {float(error_budget):.4g}",
         "claim",
         "delta",
         "runs",
@@ -141,11 +143,13 @@ def statistics_table(verdicts: list[Verdict], error_budget: fmpq) -> Table:
         "log10\ncapital",
         f"rate found\nwith {float(POWER):.1%}",
         "share of\nbudget",
+        "twins\nrefuted",
+        "verdict",
     )
     for v in verdicts:
-        if v.evidence is None:
-            continue
+        assert v.evidence is not None
         test = v.evidence.test
+        colour = "green" if v.passed else "red"
         found.add_row(
             v.claim.identifier,
             text(test.delta),
@@ -154,6 +158,8 @@ def statistics_table(verdicts: list[Verdict], error_budget: fmpq) -> Table:
             f"{v.evidence.log10_capital:.2f}",
             f"{float(test.detectable_rate):.3f}",
             f"{float(test.alpha):.2g}",
+            f"{sum(t.refuted for t in v.twins)}/{len(v.twins)}",
+            f"[{colour}]{v.verdict}[/]",
         )
     return found
 

@@ -492,11 +492,12 @@ def test_verify_prints_the_budget_and_what_it_could_have_found(monkeypatch):
     claims = some_claims()[:2]
     monkeypatch.setattr(properties.cli, "CLAIMS", {c.identifier: c for c in claims})
     shown = called("--jobs", "1").stdout
-    assert "statistical claims, error budget 1e-09" in shown
+    assert "statistical: 2 claims, error budget 1e-09" in shown
     assert "2.5e-10" in shown
     assert "99.9%" in shown
-    row = next(line for line in reversed(shown.splitlines()) if "coin 0" in line)
+    row = next(line for line in shown.splitlines() if "coin 0" in line)
     assert row.split()[2:5] == ["1/10", "200", "0"]
+    assert row.split()[-2:] == ["1/1", "verified"]
 
     lines = called("--jobs", "1", "--json", "--error-budget", "1e-3").stdout.splitlines()
     found = [json.loads(line)["statistics"] for line in lines]
