@@ -28,7 +28,7 @@ from typing import Any, TypeVar, get_type_hints
 from flint import fmpq
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisWarning
+from hypothesis.errors import HypothesisWarning, Unsatisfiable
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.floats import float_to_int
 from hypothesis.strategies import SearchStrategy
@@ -324,7 +324,8 @@ class Verdict:
         verdict: "verified", "refuted", "undecided", "twin survived", or "record not reproduced".
         grade: the claim's.
         tried: instances measured.
-        worst: largest measured / bound, the record's included.
+        worst: largest measured / bound, the record's included; that of the counterexample if
+            there is one.
         worst_instance: where it was reached.
         counterexample: the smallest refuting instance, or an empty string.
         twins: one verdict per twin.
@@ -347,8 +348,8 @@ class Verdict:
 
     @property
     def slack(self) -> float | None:
-        """1 - worst, or None where the worst ratio says nothing: 0 or above 1."""
-        return 1 - self.worst if 0 < self.worst <= 1 else None
+        """1 - worst, or None where that says nothing: a worst ratio of 0, or a refuted claim."""
+        return 1 - self.worst if 0 < self.worst <= 1 and not self.counterexample else None
 
     @property
     def passed(self) -> bool:
@@ -440,7 +441,7 @@ def verify_claim(
         verdict=verdict,
         grade=claim.grade,
         tried=main.tried,
-        worst=main.worst,
+        worst=main.worst if main.refutation is None else main.refutation.ratio(),
         worst_instance=shown(main.worst_instance),
         counterexample=shown(main.counterexample),
         twins=tuple(twins),
@@ -467,7 +468,15 @@ def _replay(claim: Claim, record: Record) -> Search:
             raise InputError(
                 f"instance on record of {claim.identifier}", record.instance, f"of type {wanted}"
             )
-    return search(st.just(record.instance), claim.check, 1, 0)
+    return _measured(claim, record.instance)
+
+
+def _measured(claim: Claim, instance: Any) -> Search:
+    """Measure one instance; nothing is tried if the check assumes it away."""
+    try:
+        return search(st.just(instance), claim.check, 1, 0)
+    except Unsatisfiable:
+        return Search()
 
 
 def _ratio_of(found: Search) -> float | None:
@@ -520,7 +529,7 @@ def improved_record(
         instance = found.worst_instance
         if found.worst > 0:
             instance = _smallest(claim, found.worst, examples, start) or instance
-    ratio = _ratio_of(search(st.just(instance), claim.check, 1, 0))
+    ratio = _ratio_of(_measured(claim, instance))
     if ratio is None:
         return None
     old = records.load(claim.identifier, folder)

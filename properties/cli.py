@@ -130,6 +130,7 @@ def verdict_table(grade: str, verdicts: list[Verdict]) -> Table:
     """Return the claims of one grade, down the left half and then down the right."""
     columns = ("claim", "ratio", "twins", "verdict")
     found = table(f"{grade}: {len(verdicts)} claims", *columns, *columns)
+    found.padding, found.pad_edge = (0, 1, 0, 0), False
     half = (len(verdicts) + 1) // 2
     for left, right in zip_longest(verdicts[:half], verdicts[half:]):
         found.add_row(*_cells(left), *([] if right is None else _cells(right)))
@@ -139,8 +140,8 @@ def verdict_table(grade: str, verdicts: list[Verdict]) -> Table:
 def _cells(v: Verdict) -> tuple[str, str, str, str]:
     refuted = sum(t.refuted for t in v.twins)
     colour = "green" if v.passed else "red"
-    word = "false, as known" if v.passed and v.verdict == "refuted" else v.verdict
-    return v.claim.identifier, ratio(v.worst), f"{refuted}/{len(v.twins)}", f"[{colour}]{word}[/]"
+    twins = f"{refuted}/{len(v.twins)}"
+    return v.claim.identifier, ratio(v.worst, 3), twins, f"[{colour}]{v.verdict}[/]"
 
 
 def by_tightness(verdicts: list[Verdict]) -> list[Verdict]:
@@ -206,9 +207,9 @@ def short_source(source: str) -> str:
     return match.group(0).replace("inside ", "") if match else "ours"
 
 
-def ratio(worst: float) -> str:
-    """Return a ratio in four digits; one that only rounds to 1 is shown as below it."""
-    written = f"{worst:.4g}"
+def ratio(worst: float, digits: int = 4) -> str:
+    """Return a ratio in a few digits; one that only rounds to 1 is shown as below it."""
+    written = f"{worst:.{digits}g}"
     return "< 1" if written == "1" and worst < 1 else written
 
 
@@ -218,7 +219,8 @@ def explain(verdict: Verdict) -> None:
         name = verdict.claim.identifier
         show(f"{name}: the instance in {records.FOLDER.name}/{name}.json has not that ratio")
     if verdict.counterexample:
-        show(f"{verdict.claim.identifier} is refuted by {verdict.counterexample}")
+        known = ", as it must be," if verdict.passed else ""
+        show(f"{verdict.claim.identifier} is refuted{known} by {verdict.counterexample}")
     for twin in verdict.twins:
         if not twin.refuted:
             show(f"{verdict.claim.identifier}: twin survived {twin.tried} instances: {twin.name}")
