@@ -20,6 +20,7 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from inspect import isfunction
 from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
 from types import FrameType
@@ -462,7 +463,8 @@ def _replay(claim: Claim, record: Record) -> Search:
     Raises:
         InputError: the instance has another type than the check says it takes.
     """
-    hints = {k: v for k, v in get_type_hints(claim.check).items() if k != "return"}
+    hints = get_type_hints(claim.check) if isfunction(claim.check) else {}
+    hints.pop("return", None)
     for wanted in list(hints.values())[:1]:
         if not fits(record.instance, wanted):
             raise InputError(

@@ -105,7 +105,9 @@ def fits(value: Any, hint: Any) -> bool:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             return all(fits(x, arguments[0]) for x in value)
         return len(value) == len(arguments) and all(map(fits, value, arguments))
-    return type(value) is hint if hint in (int, bool) else isinstance(value, hint)
+    if hint in (int, bool):
+        return type(value) is hint
+    return isinstance(value, origin or hint)
 
 
 def _content(value: Any, name: str, wanted: tuple[str, ...]) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class BoundVerdict:
                 f"  counterexample  {shown(self.counterexample)}",
                 f"  there           measured {_decimal(measured)} > bound {_decimal(bound)}",
             ]
-        if self.worst_instance is not None:
+        elif self.worst_instance is not None:
             lines += [
                 f"  worst ratio     {self.worst:.6g}",
                 f"  at              {shown(self.worst_instance)}",

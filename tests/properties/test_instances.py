@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +12,6 @@ from flint import fmpq
 
 import properties
 from llr.errors import InputError
-from llr.models.base import TabulatedModel, words
 from llr.models.families import copy, noisy_parity
 from llr.models.isan import Isan
 from llr.numbers.units import NAT, LogitUnit
@@ -51,15 +51,9 @@ def survives(instance):
     found = decode(written)
     assert type(found) is type(instance)
     assert repr(found) == repr(instance)
+    assert " at 0x" not in repr(instance)  # what a verdict shows is the same in every process
     assert encode(found) == written
-    if isinstance(instance, TabulatedModel):
-        prefixes = [p for n in range(instance.horizon) for p in words(instance.alphabet_size, n)]
-        assert found.unit == instance.unit
-        assert [found.read(p) for p in prefixes] == [instance.read(p) for p in prefixes]
     return True
-
-
-TabulatedModel.__repr__ = lambda self: f"TabulatedModel({self.horizon}, {self._rows})"
 
 
 @pytest.mark.parametrize("name", list(STRATEGIES))
@@ -217,6 +211,8 @@ def test_teachers_are_built_again_from_what_they_were_made_of():
         ([1], list[int], True),
         (["a"], list[int], False),
         ((1,), list[int], False),
+        ((1,), Sequence[int], True),
+        (1, Sequence[int], False),
         (None, int | None, True),
         ("a", int | None, False),
         (3, Any, True),

@@ -14,9 +14,8 @@ from bounds.potential import elliptic_potential
 from llr.errors import InputError
 from llr.numbers import balls
 from llr.numbers.balls import Enclosure, Real
-from properties import BoundVerdict, check_bound
+from properties import BoundVerdict, check_bound, records
 from properties import own_bounds as module
-from properties import records
 from properties.claim import Measurement
 from properties.claims import CLAIMS
 

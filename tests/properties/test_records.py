@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from click.testing import CliRunner
@@ -249,6 +250,16 @@ def test_a_file_that_is_no_record_of_the_claim_is_refused(tmp_path, value):
         verify_claim(below(50, most=50), folder=tmp_path)
 
 
+def test_a_check_that_does_not_say_what_it_takes_is_replayed_all_the_same(tmp_path):
+    plant(tmp_path, 0.5, fmpq(25))
+    for check in (
+        lambda n: Measurement.of(n, 50),
+        partial(lambda limit, n: below(limit).check(n), 50),
+    ):
+        claim = replace(below(50, most=50), check=check)
+        assert verify_claim(claim, folder=tmp_path).passed
+
+
 def test_broken_json_is_refused(tmp_path):
     for text in ("", "{", '{"ratio": NaN}', "[" * 100):
         (tmp_path / "test.json").write_text(text, encoding="utf-8")
@@ -391,7 +402,7 @@ def without_time(lines):
 
 
 def test_the_same_seed_gives_the_same_table_over_several_processes():
-    names = ["lemma-5.7-words", "lemma-5.7-sharp", "lemma-5.2-mausberg", "lemma-5.7-printed"]
+    names = ["lemma-5.9-printed", "lemma-5.7-sharp", "lemma-5.2-mausberg", "lemma-5.7-printed"]
     options = ["--profile", "quick", "--seed", "4", "--tightness"]
     alone = call(*names, *options, "--jobs", "1", "--json")
     spread_out = call(*names, *options, "--jobs", "3", "--json")
