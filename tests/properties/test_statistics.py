@@ -25,7 +25,14 @@ from llr.learning.table import Cut
 from llr.numbers import balls
 from llr.numbers.balls import Real
 from llr.numbers.rational import rational
-from properties.claim import Claim, Measurement, Twin, verify_claim, verify_claims
+from properties.claim import (
+    Claim,
+    Measurement,
+    Twin,
+    improved_record,
+    verify_claim,
+    verify_claims,
+)
 from properties.claims.statistics import (
     ACCEPTANCE_RISK,
     ALLOWED,
@@ -563,3 +570,15 @@ def test_a_run_is_a_function_of_its_generator(claim):
     assert float(found[0].measured) == float(found[1].measured)
     assert claim.trials.delta > 0
     assert claim.grade == "statistical"
+
+
+def test_a_statistical_claim_has_no_record_and_no_slack():
+    """One failed run is no counterexample, and a frequency of failures is no ratio to keep."""
+    claim = statistical(failing_at(0.05))
+    assert improved_record(claim) is None
+    assert verify_claim(claim).slack is None
+
+
+def test_a_statistical_claim_needs_a_twin():
+    with pytest.raises(InputError, match="twins of coin"):
+        verify_claim(replace(statistical(failing_at(0)), twins=()))
