@@ -12,10 +12,12 @@ from properties.claims import (
     queries,
     softmax,
     spanners,
+    statistics,
     theorem,
     transfer,
     validation,
 )
+from properties.instances import register
 
 _MODULES = (
     models,
@@ -31,8 +33,26 @@ _MODULES = (
     access,
     theorem,
     boolean,
+    statistics,
 )
 
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim for module in _MODULES for claim in module.CLAIMS
 }
+
+# dataclasses that instances are made of, so that records can hold them
+register(
+    access.Coin,
+    boolean.Functions,
+    potential.Potential,
+    queries.Layered,
+    queries.NoisySize,
+    queries.Root,
+    queries.Size,
+    theorem.Approximate,
+    theorem.Promise,
+    validation.Rates,
+    validation.Sample,
+    validation.Sizes,
+    validation.Variable,
+)

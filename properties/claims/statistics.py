@@ -1,0 +1,574 @@
+"""Claims "with probability at least 1 - delta" at sizes where the choices cannot be enumerated.
+
+Each check is one random run, made with the generator that it is given; the harness watches runs
+and rejects by an exact sequential test.  Twins are planted faults: the same test must reject them
+within the same number of runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from functools import cache
+from itertools import product
+
+import numpy as np
+from flint import fmpq
+from hypothesis.strategies import SearchStrategy
+
+from bounds.boolean import function_error, label_error
+from bounds.parameters import Parameters
+from bounds.spanner import least_draws
+from bounds.theorem import rank_error
+from bounds.validation import clopper_pearson, words_to_pass
+from llr.learning.api import learn
+from llr.learning.printed import Epoch, PrintedLearner, Schedule
+from llr.learning.table import Cut, read_rows
+from llr.models.base import LanguageModel, UniformModel, Word, words
+from llr.models.families import copy, fourier_sparse, noisy_parity, random_isan
+from llr.models.isan import Isan
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real
+from llr.numbers.rational import RationalRow, centred
+from llr.numbers.units import LogitUnit
+from llr.oracles.access import SampledOracle
+from llr.oracles.ledger import Ledger
+from llr.oracles.protocol import LogitOracle, ModelOracle
+from llr.oracles.sampling import ModelWords, Words, WordSource
+from properties import checkers
+from properties.claim import Check, Claim, Measurement, Twin
+from properties.procedures import (
+    Access,
+    fourier_transform,
+    learn_boolean,
+    sampling_access,
+    temperature_access,
+)
+from properties.scenarios import Run, Scenario, bad_prefixes, mass_of, probability_of
+from properties.statistics import Trials
+from properties.strategies import seeds
+from properties.theorem import run_theorem
+
+LN2 = LogitUnit(fmpq(2))
+
+
+def generators() -> SearchStrategy[np.random.Generator]:
+    """Return generators; a search that draws them sees single runs, and no law of them."""
+    return seeds().map(np.random.default_rng)
+
+
+def _seed(rng: np.random.Generator) -> int:
+    return int(rng.integers(1 << 62))
+
+
+def _one_epoch(
+    ledger: Ledger,
+    target: LanguageModel,
+    rng: np.random.Generator,
+    *,
+    draws: int,
+    fresh: int,
+    threshold: fmpq | None = None,
+    source: WordSource | None = None,
+) -> Epoch:
+    """Return the first epoch of Algorithm 1."""
+    learner = PrintedLearner(
+        ledger,
+        source or ModelWords(target),
+        alphabet_size=target.alphabet_size,
+        horizon=target.horizon,
+        unit=target.unit,
+        arithmetic=EXACT,
+        schedule=Schedule(threshold, lambda infeasible: draws, lambda epoch: fresh, 1, True),
+        rng=rng,
+    )
+    return next(learner.epochs())
+
+
+class OneWord:
+    """Sabotage: a sample oracle that repeats one word, so that n words are not independent."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self._words = ModelWords(model)
+
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Words:
+        """Return n copies of one word."""
+        return dict.fromkeys(self._words.draw(1, length, rng), n)
+
+
+# -- Lemma 5.2: spanners of samples -------------------------------------------------------------
+
+ETA, SPANNER_RISK = fmpq(1, 10), fmpq(1, 20)
+_COINS = 6
+
+
+@dataclass(frozen=True)
+class Growing:
+    """Coins, then two tokens that read the state (3^ones, 3^zeros): rank 2, rows of every size.
+
+    Attributes:
+        target: the model.
+        ledger: its oracle; answers are kept from run to run.
+        law: the distinct rows at the cut behind the coins, with their exact probabilities.
+    """
+
+    target: Isan
+    ledger: Ledger
+    law: tuple[tuple[list[Fraction], fmpq], ...]
+
+    def outside(self, cut: Cut) -> fmpq:
+        """Return the mass of rows that leave the box of the basis, exactly."""
+        basis = checkers.as_fractions(cut.rows)
+        return sum((p for row, p in self.law if not checkers.in_box(basis, row)), fmpq(0))
+
+
+@cache
+def growing(bias: int) -> Growing:
+    """Return the target whose coins have centred logits +-bias/2 in units of ln 2."""
+    grow = {
+        token: [[1, 0, 0], [0, 3 if token else 1, 0], [0, 0, 1 if token else 3]] for token in (0, 1)
+    }
+    turn = [[1, 0, 0], [0, 0, 1], [0, 1, 0]]
+    coin, read = [[0, 0, 0], [bias, 0, 0]], [[0, 0, 0], [0, 1, 0]]
+    target = Isan(
+        2,
+        _COINS + 2,
+        [1, 1, 1],
+        [[grow[0], grow[1]]] * _COINS + [[turn, turn]],
+        [coin] * _COINS + [read, read],
+        LN2,
+    )
+    ledger = Ledger(ModelOracle(target), 2, target.horizon, EXACT)
+    columns = _one_epoch(ledger, target, np.random.default_rng(0), draws=1, fresh=1).table.cut(
+        _COINS + 1
+    )
+    histories = list(words(2, _COINS))
+    mass: dict[RationalRow, fmpq] = {}
+    for history, row in zip(histories, read_rows(ledger, histories, columns.columns), strict=True):
+        p = probability_of(target, history).exact
+        assert p is not None
+        mass[row] = mass.get(row, fmpq(0)) + p
+    law = tuple((checkers.as_fractions([row])[0], p) for row, p in mass.items())
+    return Growing(target, ledger, law)
+
+
+def spanner_of_draws(rng: np.random.Generator, factor: int = 1) -> Measurement:
+    """Measure the mass outside the box of DistSpanner's basis against eta."""
+    here = growing(int(rng.integers(2)))
+    draws = max(2, least_draws(2, ETA, SPANNER_RISK) // factor)
+    epoch = _one_epoch(here.ledger, here.target, rng, draws=draws, fresh=1)
+    return Measurement.of(here.outside(epoch.table.cut(_COINS + 1)), ETA)
+
+
+# -- Lemma 5.7: acceptance ----------------------------------------------------------------------
+
+ALLOWED, ACCEPTANCE_RISK = fmpq(6, 25), fmpq(1, 5)
+
+
+@cache
+def conjunction(bits: int) -> Isan:
+    """Return n bits, then a label with logit 4 [x_1 = x_2 = 1]: at first, a quarter is bad.
+
+    Until witnesses reach back to cut 3, the table knows nothing of the label, and exactly the words
+    with x_1 = x_2 = 1 are bad.
+    """
+    terms = {
+        a + b + "0" * (bits - 2): fmpq((-1) ** (a + b).count("1"))
+        for a, b in product("01", repeat=2)
+    }
+    return fourier_sparse(bits, terms)
+
+
+def _bad_mass(target: Isan, ledger: Ledger, epoch: Epoch, threshold: fmpq) -> Measurement:
+    """Measure the exact p_bad of an accepted table against p; 0 if it is not accepted."""
+    if epoch.outcome != "accepted":
+        return Measurement.of(0, ALLOWED)
+    scenario = Scenario(target, "none", fmpq(0), threshold, 0, 0, 0)
+    found = bad_prefixes(Run(scenario, ledger, [epoch]), epoch)
+    return Measurement(mass_of(target, found), Real(ALLOWED))
+
+
+def acceptance(rng: np.random.Generator, factor: int = 1, repeat: bool = False) -> Measurement:
+    """Measure p_bad of the table of one epoch, if its fresh words all pass, against p."""
+    target = conjunction(int(rng.integers(3, 6)))
+    threshold = 4 * ALLOWED / ((target.horizon - 1) * (target.horizon - 2))
+    ledger = Ledger(ModelOracle(target), 2, target.horizon, EXACT)
+    epoch = _one_epoch(
+        ledger,
+        target,
+        rng,
+        draws=16,
+        fresh=words_to_pass(ALLOWED, ACCEPTANCE_RISK) // factor,
+        threshold=threshold,
+        source=OneWord(target) if repeat else None,
+    )
+    return _bad_mass(target, ledger, epoch, threshold)
+
+
+def learned(rng: np.random.Generator, repeat: bool = False) -> Measurement:
+    """Measure p_bad of what ``llr.learn`` returns, over all its epochs, against p = epsilon / 2."""
+    target = conjunction(3)
+    epochs: list[Epoch] = []
+    result = learn(
+        target,
+        epsilon=2 * ALLOWED,
+        delta=ACCEPTANCE_RISK,
+        seed=_seed(rng),
+        samples=16,
+        words=OneWord(target) if repeat else None,
+        on_epoch=epochs.append,
+    )
+    threshold = result.parameters["g"]
+    assert threshold is not None
+    return _bad_mass(target, result.ledger, epochs[-1], threshold)
+
+
+def label_coverage(rng: np.random.Generator, fewer: int = 0) -> Measurement:
+    """Measure the rate of wrong labels of a noisy parity against its Clopper-Pearson limit.
+
+    22 words and a rate of 1/10 miss with probability 0.9^22 = 0.0985, just below delta = 1/10.
+    """
+    n, noise = 22, fmpq(1, 10)
+    secret = "".join(str(b) for b in rng.integers(0, 2, 8))
+    drawn = _parity(secret, noise).draw(n, 9, rng)
+    failures = sum(
+        many
+        for word, many in drawn.items()
+        if (sum(x for x, s in zip(word, secret, strict=False) if s == "1") + word[-1]) % 2
+    )
+    return Measurement.of(noise, _limit(n, max(0, failures - fewer)))
+
+
+@cache
+def _parity(secret: str, noise: fmpq) -> ModelWords:
+    return ModelWords(noisy_parity(len(secret), secret, noise))
+
+
+@cache
+def _limit(n: int, failures: int) -> fmpq:
+    return clopper_pearson(n, failures, fmpq(1, 10))
+
+
+# -- Theorem 5.11 -------------------------------------------------------------------------------
+
+
+PROMISES = ((copy(2), fmpq(1, 2)), (noisy_parity(3, "101", "1/10"), fmpq(3, 8)))
+"""Targets farther from uniform than the epsilon that is promised for them."""
+
+THEOREM_RISKS = {False: fmpq(1, 10), True: fmpq(1, 20)}
+"""delta for the plain parameters, and for the tolerant ones, which need far fewer words."""
+
+
+def _unchanged(parameters: Parameters) -> Parameters:
+    return parameters
+
+
+def literal_run(
+    rng: np.random.Generator,
+    tolerant: bool,
+    adjust: Callable[[Parameters], Parameters] = _unchanged,
+    promise: tuple[Isan, fmpq] | None = None,
+) -> Measurement:
+    """Measure TV(M, Q) of a literal run against epsilon; 1 if it does not accept within K.
+
+    Args:
+        rng: of the run.
+        tolerant: which parameters.
+        adjust: sabotages them.
+        promise: target and epsilon; default a random choice among ``PROMISES``.
+    """
+    target, epsilon = promise or PROMISES[int(rng.integers(len(PROMISES)))]
+    found = run_theorem(
+        target,
+        epsilon=epsilon,
+        delta=THEOREM_RISKS[tolerant],
+        tolerant=tolerant,
+        seed=_seed(rng),
+        adjust=adjust,
+    )
+    assert found.distance.value is not None
+    return Measurement(found.distance.value if found.accepted else Real.of(1), Real(epsilon))
+
+
+def _starved(parameters: Parameters) -> Parameters:
+    return replace(parameters, words=1, draws=1)
+
+
+def _hurried(parameters: Parameters) -> Parameters:
+    return replace(parameters, epochs=1)
+
+
+def _literal_twins(tolerant: bool) -> tuple[Twin, ...]:
+    return (
+        Twin(
+            "one fresh word, one spanner word",
+            lambda g: literal_run(g, tolerant, _starved, (copy(2), fmpq(1, 4))),
+        ),
+        Twin("one epoch", lambda g: literal_run(g, tolerant, _hurried)),
+    )
+
+
+# -- Remarks 5.8 and 5.9 ------------------------------------------------------------------------
+
+LOGIT_ERROR, LOGIT_RISK = fmpq(1, 2), fmpq(1, 20)
+
+
+@cache
+def _sampled_target(hot: bool) -> tuple[Isan, Access]:
+    """Return a model on five tokens, and its oracle made of samples."""
+    cool = random_isan(5, 5, 2, seed=1)
+    if not hot:
+        return cool, sampling_access(cool, xi=LOGIT_ERROR, zeta=LOGIT_RISK)
+    rows = [EXACT.rows(b) for b in cool.readouts]
+    target = Isan(
+        5,
+        5,
+        cool.initial_state,
+        [[EXACT.rows(a) for a in step] for step in cool.transitions],
+        [[[4 * x for x in row] for row in grid] for grid in rows],
+    )
+    return target, temperature_access(target, xi=LOGIT_ERROR, zeta=LOGIT_RISK)
+
+
+def sampled_logits(rng: np.random.Generator, hot: bool, factor: int = 1) -> Measurement:
+    """Measure the largest error of the logits sampled at a random prefix against xi, in nats."""
+    target, access = _sampled_target(hot)
+    prefix = tuple(int(a) for a in rng.integers(0, 5, int(rng.integers(target.horizon))))
+    oracle = SampledOracle(target, access.samples // factor, _seed(rng), access.temperature)
+    truth = target.read(target.state_of(prefix))
+    answer = oracle.logits([prefix])[0]
+    error = max(abs(x - y) for x, y in zip(answer, truth, strict=True))
+    return Measurement.of(error, LOGIT_ERROR)
+
+
+# -- Theorem 5.14: the asked entries ------------------------------------------------------------
+
+NEEDLE_RISK = fmpq(1, 20)
+
+
+class NeedleOracle:
+    """All logits zero, but +-1 at one secret prefix: eps_avg is 2^-|needle| in its mean."""
+
+    def __init__(self, horizon: int, needle: Word) -> None:
+        self._plain = ModelOracle(UniformModel(2, horizon))
+        self._needle = needle
+
+    def logits(self, prefixes: Sequence[Word]) -> list[RationalRow]:
+        """Return the centred logits at each prefix."""
+        rows = self._plain.logits(prefixes)
+        thorn = centred([fmpq(-1), fmpq(1)])
+        return [thorn if p == self._needle else r for p, r in zip(prefixes, rows, strict=True)]
+
+
+def asked_entries(
+    rng: np.random.Generator,
+    horizon: int = 18,
+    length: int = 17,
+    many: int = 1,
+    limit: Callable[[int, int, fmpq], Real] | None = None,
+) -> Measurement:
+    """Measure the largest deviation from rank 0 on the entries that an epoch asks.
+
+    Args:
+        rng: of the run.
+        horizon: T.
+        length: of the needle.
+        many: words for all spanners, and fresh words.
+        limit: maps N_all, T and eps_avg to the bound; default that of Theorem 5.14.
+    """
+    needle = tuple(int(a) for a in rng.integers(0, 2, length))
+    oracle: LogitOracle = NeedleOracle(horizon, needle)
+    ledger = Ledger(oracle, 2, horizon, EXACT)
+    target = UniformModel(2, horizon)
+    _one_epoch(ledger, target, rng, draws=many, fresh=many, threshold=fmpq(10))
+    asked = max(abs(x) for row in oracle.logits(list(ledger.log)) for x in row)
+    average = fmpq(1, 2**length)
+    if limit is None:
+        bound = rank_error(ledger.counts.words, horizon, 2, average, NEEDLE_RISK)
+    else:
+        bound = limit(ledger.counts.words, horizon, average)
+    return Measurement(Real(asked), bound)
+
+
+def entries_without_union(rng: np.random.Generator) -> Measurement:
+    """Tightened: Markov's inequality for one entry alone, eps_avg / delta."""
+    return asked_entries(
+        rng, 8, 5, 16, lambda samples, horizon, average: Real(average / NEEDLE_RISK)
+    )
+
+
+# -- Corollary 5.15 -----------------------------------------------------------------------------
+
+_BITS, _ACCURACY, FUNCTION_RISK = 4, fmpq(1, 60), fmpq(1, 20)
+
+
+def boolean_function(rng: np.random.Generator, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure E|f - fhat| of a learned random 2-sparse f against the corollary at epsilon.
+
+    Args:
+        rng: draws f = +-1/2 chi_S +- 1/4 chi_S' and the words.
+        factor: sabotage: the label's logit is this multiple of f.
+    """
+    place = {x: i for i, x in enumerate(words(2, _BITS))}
+    chosen = rng.choice(1 << _BITS, 2, replace=False)
+    signs = 2 * rng.integers(0, 2, 2) - 1
+    heavy, light = (fmpq(int(sign), size) for sign, size in zip(signs, (2, 4), strict=True))
+
+    def f(x: Word) -> fmpq:
+        here = place[x]
+        value = fmpq(0)
+        for c, subset in zip((heavy, light), chosen, strict=True):
+            value += -c if (here & int(subset)).bit_count() % 2 else c
+        return value
+
+    found = learn_boolean(
+        _BITS, lambda x: f(x) * factor, epsilon=_ACCURACY, delta=FUNCTION_RISK, seed=_seed(rng)
+    )
+    # the transform is its own inverse but for the factor 2^n
+    guessed = fourier_transform(_BITS, lambda s: found.coefficients.get(s, fmpq(0)))
+    error = fmpq(0)
+    for x in place:
+        error += abs(f(x) / len(place) - guessed.get(x, fmpq(0)))
+    return Measurement(Real(error), function_error(label_error(_ACCURACY)))
+
+
+# -- all of them --------------------------------------------------------------------------------
+
+
+def _claim(
+    identifier: str,
+    title: str,
+    source: str,
+    mark: str,
+    check: Check,
+    twins: tuple[Twin, ...],
+    trials: Trials,
+    statements: tuple[str, ...],
+) -> Claim:
+    return Claim(
+        identifier,
+        title,
+        source,
+        mark,
+        generators,
+        check,
+        twins,
+        statements,
+        grade="statistical",
+        trials=trials,
+    )
+
+
+_DECLARED = (
+    _claim(
+        "lemma-5.2-drawn",
+        "DistSpanner on the least N draws is an (eta, 2)-spanner but for delta (T = 8, rank 2)",
+        "[P] Lemma 5.2, by sample compression after [M]",
+        "sharpened",
+        spanner_of_draws,
+        (Twin("a twentieth of the draws", lambda g: spanner_of_draws(g, 20)),),
+        Trials(SPANNER_RISK, 300),
+        ("lemma-5.2",),
+    ),
+    _claim(
+        "lemma-5.7-drawn",
+        "an epoch accepts a table with p_bad > p with probability <= delta (T = 4..6)",
+        "[P] Lemma 5.7, sharpened (exact binomial)",
+        "sharpened",
+        acceptance,
+        (
+            Twin("a third of the fresh words", lambda g: acceptance(g, 3)),
+            Twin("copies of one fresh word", lambda g: acceptance(g, repeat=True)),
+        ),
+        Trials(ACCEPTANCE_RISK, 500),
+        ("lemma-5.7-sharp",),
+    ),
+    _claim(
+        "attempts-drawn",
+        "llr.learn: the accepted table has p_bad <= epsilon / 2 but for delta, over all epochs",
+        "validation over an unknown number of attempts",
+        "sharpened",
+        learned,
+        (Twin("copies of one fresh word", lambda g: learned(g, repeat=True)),),
+        Trials(ACCEPTANCE_RISK, 300),
+        ("attempts",),
+    ),
+    _claim(
+        "clopper-pearson-drawn",
+        "wrong labels among fresh words: their rate is below the limit but for delta",
+        "exact binomial upper limit",
+        "sharpened",
+        label_coverage,
+        (Twin("one failure fewer", lambda g: label_coverage(g, 1)),),
+        Trials(fmpq(1, 10), 1000),
+        ("clopper-pearson",),
+    ),
+    _claim(
+        "theorem-5.11-plain",
+        "explicit parameters: accepts within K epochs with TV <= epsilon but for delta",
+        "[P] Theorem 5.11, explicit",
+        "sharpened",
+        lambda g: literal_run(g, False),
+        _literal_twins(False),
+        Trials(THEOREM_RISKS[False], 120),
+        ("parameters",),
+    ),
+    _claim(
+        "theorem-5.11-tolerant",
+        "tolerant parameters: accepts within K' epochs with TV <= epsilon but for delta",
+        "[P] Theorem 5.11, explicit",
+        "sharpened",
+        lambda g: literal_run(g, True),
+        _literal_twins(True),
+        Trials(THEOREM_RISKS[True], 400),
+        ("parameters",),
+    ),
+    _claim(
+        "remark-5.8-drawn",
+        "ceil(48 ln(2k/zeta) / (gamma xi^2)) samples: logits within xi but for zeta (k = 5)",
+        "[P] Remark 5.8, constant after [M]",
+        "sharpened",
+        lambda g: sampled_logits(g, False),
+        (Twin("a 400th of the samples", lambda g: sampled_logits(g, False, 400)),),
+        Trials(LOGIT_RISK, 1000),
+        ("remark-5.8",),
+    ),
+    _claim(
+        "remark-5.9-drawn",
+        "temperature max(lam, xi, 1): logits within xi but for zeta (k = 5)",
+        "[P] Remark 5.9, constant from Remark 5.8",
+        "printed",
+        lambda g: sampled_logits(g, True),
+        (Twin("a 5000th of the samples", lambda g: sampled_logits(g, True, 5000)),),
+        Trials(LOGIT_RISK, 400),
+        ("remark-5.9",),
+    ),
+    _claim(
+        "theorem-5.14-drawn",
+        "an epoch asks no entry above N_all^2 T^2 k^2 eps_avg / delta but for delta (T = 18)",
+        "[P] Theorem 5.14, by Lemma 5.12, Markov and a union bound",
+        "reconstructed",
+        asked_entries,
+        (Twin("eps_avg / delta, no union bound", entries_without_union),),
+        Trials(NEEDLE_RISK, 300),
+        ("theorem-5.14",),
+    ),
+    _claim(
+        "corollary-5.15-drawn",
+        "learned f: E|f - fhat| <= 2 epsilon / (2 sigma'(2)) but for delta (2-sparse, 4 bits)",
+        "[P] Corollary 5.15",
+        "sharpened",
+        boolean_function,
+        (Twin("the label's logit is f / 2", lambda g: boolean_function(g, fmpq(1, 2))),),
+        Trials(FUNCTION_RISK, 150),
+        ("corollary-5.15", "corollary-5.15-label"),
+    ),
+)
+
+CLAIMS = tuple(
+    replace(claim, trials=replace(claim.trials, share=fmpq(1, len(_DECLARED))))
+    for claim in _DECLARED
+    if claim.trials is not None
+)
+"""Each with an equal share of the error budget."""
