@@ -23,6 +23,7 @@ from bounds.spanner import least_draws
 from bounds.theorem import rank_error
 from bounds.validation import clopper_pearson, words_to_pass
 from llr.learning.api import learn
+from llr.learning.lean import LeanEpoch
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.learning.table import Cut, read_rows
 from llr.models.base import LanguageModel, UniformModel, Word, words
@@ -210,14 +211,20 @@ def learned(rng: np.random.Generator, repeat: bool = False) -> Measurement:
     """Measure p_bad of what ``llr.learn`` returns, over all its epochs, against p = epsilon / 2."""
     target = conjunction(3)
     epochs: list[Epoch] = []
+
+    def keep(epoch: Epoch | LeanEpoch) -> None:
+        assert isinstance(epoch, Epoch)
+        epochs.append(epoch)
+
     result = learn(
         target,
+        algorithm="printed",
         epsilon=2 * ALLOWED,
         delta=ACCEPTANCE_RISK,
         seed=_seed(rng),
         samples=16,
         words=OneWord(target) if repeat else None,
-        on_epoch=epochs.append,
+        on_epoch=keep,
     )
     threshold = result.parameters["g"]
     assert threshold is not None
