@@ -158,6 +158,11 @@ class Claim:
         if share is not None and not (2 * share > 1 and share < 1):
             raise InputError(f"tightening of {self.identifier}", share, "in (1/2, 1)")
 
+    @property
+    def searched(self) -> bool:
+        """True if a search draws the instances, so that one can be on record."""
+        return self.grade in ("searched", "exact law")
+
 
 @dataclass
 class Search:
