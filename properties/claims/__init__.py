@@ -4,6 +4,7 @@ from properties.claim import Claim
 from properties.claims import (
     access,
     boolean,
+    components,
     contrast,
     learner,
     models,
@@ -29,6 +30,7 @@ _MODULES = (
     access,
     theorem,
     boolean,
+    components,
 )
 
 CLAIMS: dict[str, Claim] = {
