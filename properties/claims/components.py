@@ -32,7 +32,7 @@ from properties.claim import Claim, Measurement, Twin
 from properties.claims.spanners import whole_program_feasible
 from properties.measure import worst
 from properties.scenarios import Scenario, inner_prefixes, run, scenarios
-from properties.strategies import isans, seeds, tabulated_models
+from properties.strategies import Span, isans, seeds, tabulated_models
 
 LN2 = LogitUnit(fmpq(2))
 TINY = fmpq(1, 10**30)
@@ -144,10 +144,13 @@ class Noisy:
 
 
 @st.composite
-def noisy_models(draw: DrawFn) -> Noisy:
+def noisy_models(draw: DrawFn, *, horizons: Span = (1, 3), alphabet_sizes: Span = (2, 3)) -> Noisy:
     """Return small models with every kind of noise."""
+    units = (LN2, NAT)
     return Noisy(
-        draw(isans(horizons=(1, 3), dimensions=(1, 2), units=(LN2, NAT))),
+        draw(
+            isans(horizons=horizons, alphabet_sizes=alphabet_sizes, dimensions=(1, 2), units=units)
+        ),
         draw(st.sampled_from(list(NOISES))),
         fmpq(1, draw(st.sampled_from([1, 7, 7000]))),
         draw(seeds()),
