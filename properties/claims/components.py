@@ -9,14 +9,16 @@ from typing import Any
 
 import numpy as np
 from flint import fmpq
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
 from bounds.parameters import Parameters, explicit_parameters
 from bounds.spanner import spanner_failure
 from bounds.validation import binomial_tail
+from llr.analysis.distance import kl_divergence, total_variation
 from llr.learning.table import Table
-from llr.models.base import LanguageModel, Word, words
+from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.models.isan import Isan
 from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT
@@ -31,7 +33,7 @@ from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.claims.spanners import whole_program_feasible
 from properties.measure import worst
-from properties.scenarios import Scenario, inner_prefixes, run, scenarios
+from properties.scenarios import Scenario, inner_prefixes, probability_of, run, scenarios
 from properties.strategies import Span, isans, seeds, tabulated_models
 
 LN2 = LogitUnit(fmpq(2))
@@ -177,6 +179,65 @@ def noise_bounded(instance: Noisy, factor: fmpq = fmpq(1)) -> Measurement:
         largest = max([largest, *errors])
     error = fmpq(largest.numerator, largest.denominator)
     return Measurement(model.unit.in_nats(error), Real.of(xi * factor))
+
+
+# -- distances ----------------------------------------------------------------------------------
+
+
+def model_pairs() -> st.SearchStrategy[tuple[TabulatedModel, TabulatedModel]]:
+    """Return two models of one size, T <= 2 and k <= 3, that are not everywhere equal."""
+
+    @st.composite
+    def drawn(draw: DrawFn) -> tuple[TabulatedModel, TabulatedModel]:
+        horizon, k = draw(st.integers(1, 2)), draw(st.integers(2, 3))
+        unit = draw(st.sampled_from([LN2, NAT]))
+        one, two = (
+            TabulatedModel(
+                k,
+                horizon,
+                {
+                    p: [draw(st.integers(-2, 2)) for _ in range(k)]
+                    for length in range(horizon)
+                    for p in words(k, length)
+                },
+                unit,
+            )
+            for _ in range(2)
+        )
+        prefixes = [p for length in range(horizon) for p in words(k, length)]
+        assume(any(one.read(p) != two.read(p) for p in prefixes))
+        return one, two
+
+    return drawn()
+
+
+def distances(pair: tuple[TabulatedModel, TabulatedModel], *, swapped: bool = False) -> Measurement:
+    """Measure |TV - sum| and |KL - sum|, with plain sums over all words.
+
+    The enclosure of TV, written out with three digits, must hold the sum.
+
+    Args:
+        pair: P and Q.
+        swapped: sabotage: the divergence of P from Q against the sum for Q from P.
+    """
+    p, q = pair
+    both = [(probability_of(p, w), probability_of(q, w)) for w in words(p.alphabet_size, p.horizon)]
+    apart = total(abs(x - y) for x, y in both) / 2
+    found = total_variation(p, q)
+    assert found.value is not None
+    written = [Fraction(end) for end in found.enclosure.as_strings(3)]
+    ordered = [(y, x) for x, y in both] if swapped else both
+    divergence = total(x * (balls.log(x) - balls.log(y)) for x, y in ordered)
+    return worst(
+        [
+            Measurement(abs(found.value - apart), Real.of(TINY)),
+            Measurement(Real.of(found.enclosure.lower), apart),
+            Measurement(apart, Real.of(found.enclosure.upper)),
+            Measurement(Real.of(written[0]), apart),
+            Measurement(apart, Real.of(written[1])),
+            Measurement(abs(kl_divergence(p, q) - divergence), Real.of(TINY)),
+        ]
+    )
 
 
 # -- samplers -----------------------------------------------------------------------------------
@@ -386,6 +447,16 @@ CLAIMS = (
         noisy_models,
         noise_bounded,
         (Twin("within 99/100 xi", lambda i: noise_bounded(i, fmpq(99, 100))),),
+    ),
+    Claim(
+        "distances",
+        "TV and KL are their sums over all words; the enclosure of TV holds it",
+        "TV and KL over the prefix tree",
+        "sharpened",
+        model_pairs,
+        distances,
+        (Twin("KL of Q from P", lambda pair: distances(pair, swapped=True)),),
+        examples=60,
     ),
     Claim(
         "sampler",

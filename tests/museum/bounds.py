@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR
 from itertools import pairwise
 
 from flint import fmpq
@@ -16,9 +17,10 @@ from bounds.spanner import least_draws
 from bounds.theorem import factor_length
 from bounds.transfer import transfer_product
 from bounds.validation import bad_mass_after_passes, words_to_pass
+from llr.analysis.distance import kl_divergence
 from llr.models.base import words
 from llr.numbers import balls
-from llr.numbers.balls import Real, sqrt, total
+from llr.numbers.balls import Real, _outward, sqrt, total
 from llr.numbers.units import NAT
 from properties.claims.validation import corrected_step
 from properties.scenarios import probability_of
@@ -51,6 +53,18 @@ def one_token_short(first, second):
     return Apart(total(apart) / 2)
 
 
+def swapped(first, second):
+    return kl_divergence(second, first)
+
+
+def inwards(value, digits, rounding):
+    return _outward(value, digits, ROUND_CEILING if rounding == ROUND_FLOOR else ROUND_FLOOR)
+
+
+def pairs_of_models(t):
+    return whole("T", smallest=(t,), measure=lambda pair: (pair[0].horizon,))
+
+
 def needles(t):
     return whole("T", smallest=(t,), measure=lambda i: (i[0],))
 
@@ -61,7 +75,7 @@ DISTANCES = [
         "merges prefixes of equal states whatever P/Q is: differences of both signs cancel",
         "corollary-5.15-label",
         {"llr.analysis.distance._Walk._ratio": ratio_forgotten},
-        whole("T", smallest=(2,), measure=lambda pair: (pair[0].horizon,)),
+        pairs_of_models(2),
     ),
     Piece(
         "half forgotten",
@@ -76,6 +90,20 @@ DISTANCES = [
         "needle",
         {HERE + "queries.total_variation": one_token_short},
         needles(1),
+    ),
+    Piece(
+        "divergence the other way",
+        "KL(Q || P) for KL(P || Q): two arguments of one type",
+        "distances",
+        {HERE + "components.kl_divergence": swapped},
+        pairs_of_models(1),
+    ),
+    Piece(
+        "rounded inwards",
+        "the ends of an enclosure written with the nearer rounding: the value lies outside",
+        "distances",
+        {"llr.numbers.balls._outward": inwards},
+        pairs_of_models(1),
     ),
 ]
 

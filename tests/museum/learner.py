@@ -93,7 +93,7 @@ class FarResidualsSkipped(Residuals):
 LEARNERS = [
     Piece(
         "one initial future",
-        "Fh_s starts with one sampled future: Q has no value for the other tokens; [P], step 1",
+        "Fh_s starts with one sampled future: Q has no value for the other tokens; [P], initialisation",
         "lemma-5.9",
         {LEARNER_CLASS: OneInitialFuture},
         target(1, 2, 1, noisy=True),
@@ -101,14 +101,14 @@ LEARNERS = [
     ),
     Piece(
         "loop ends at T - 2",
-        "the last prefix y_{1:T-1} is never tested; [P]'s loop bounds read as half-open",
+        "the last prefix y_{1:T-1} is never tested: range(1, T - 1) for t = 1..T-1; [P]'s loop bounds",
         "acceptance",
         {LEARNER_CLASS: StopsEarly},
         target(3, 2, 1, **ACCEPTING),
     ),
     Piece(
         "accepts inside the loop",
-        "returns as soon as one word has passed; [P], indentation of the last step",
+        "returns as soon as one word has passed: accepts inside the loop over words; [P]",
         "acceptance",
         {LEARNER_CLASS: AcceptsInside},
         target(3, 2, 1, **ACCEPTING),
