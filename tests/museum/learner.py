@@ -93,7 +93,7 @@ class FarResidualsSkipped(Residuals):
 LEARNERS = [
     Piece(
         "one initial future",
-        "Fh_s starts with one sampled future: Q has no value for the other tokens; [P], initialisation",
+        "Fh_s starts with one future: Q has no value for the other tokens; [P], initialisation",
         "lemma-5.9",
         {LEARNER_CLASS: OneInitialFuture},
         target(1, 2, 1, noisy=True),
@@ -101,7 +101,7 @@ LEARNERS = [
     ),
     Piece(
         "loop ends at T - 2",
-        "the last prefix y_{1:T-1} is never tested: range(1, T - 1) for t = 1..T-1; [P]'s loop bounds",
+        "y_{1:T-1} is never tested: range(1, T - 1) for t = 1..T-1; [P], bounds of the loop",
         "acceptance",
         {LEARNER_CLASS: StopsEarly},
         target(3, 2, 1, **ACCEPTING),
