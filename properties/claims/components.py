@@ -498,7 +498,7 @@ CLAIMS = (
             Twin("one spanner word fewer", lambda w: shares_of_risk(w, _one_draw_fewer)),
             Twin("one fresh word fewer", lambda w: shares_of_risk(w, _one_word_fewer)),
         ),
-        statements=("parameters",),
+        statements=("parameters", "lemma-5.2"),
         examples=60,
     ),
 )
