@@ -4,6 +4,7 @@ from properties.claim import Claim
 from properties.claims import (
     access,
     boolean,
+    components,
     contrast,
     lean,
     learner,
@@ -34,6 +35,7 @@ _MODULES = (
     theorem,
     boolean,
     statistics,
+    components,
 )
 
 CLAIMS: dict[str, Claim] = {

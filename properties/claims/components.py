@@ -1,0 +1,504 @@
+"""Claims about components that every run rests on: logits, ledger, noise, samplers, parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from flint import fmpq
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn
+
+from bounds.parameters import Parameters, explicit_parameters
+from bounds.spanner import spanner_failure
+from bounds.validation import binomial_tail
+from llr.analysis.distance import kl_divergence, total_variation
+from llr.learning.table import Table
+from llr.models.base import LanguageModel, TabulatedModel, Word, words
+from llr.models.isan import Isan
+from llr.numbers import balls
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real, total
+from llr.numbers.rational import RationalRow
+from llr.numbers.units import NAT, LogitUnit
+from llr.oracles.ledger import Counts, Ledger
+from llr.oracles.noise import NOISES, NoisyOracle
+from llr.oracles.protocol import ModelOracle
+from llr.oracles.sampling import Thresholds, split
+from properties import checkers
+from properties.claim import Claim, Measurement, Twin
+from properties.claims.spanners import whole_program_feasible
+from properties.measure import worst
+from properties.scenarios import Scenario, inner_prefixes, probability_of, run, scenarios
+from properties.strategies import Span, isans, seeds, tabulated_models
+
+LN2 = LogitUnit(fmpq(2))
+TINY = fmpq(1, 10**30)
+
+
+# -- Def 1.2 ------------------------------------------------------------------------------------
+
+
+def any_models() -> st.SearchStrategy[LanguageModel]:
+    """Return small models with logits in nats or in units of ln 2."""
+    return st.one_of(isans(horizons=(1, 3), units=(LN2, NAT)), tabulated_models(horizons=(1, 2)))
+
+
+def mean_centred(model: LanguageModel, *, by_first: bool = False) -> Measurement:
+    """Measure |L(h.a) - (log M(a|h) - mean_b log M(b|h))| and |sum_a L(h.a)| over all h.
+
+    Args:
+        model: with few prefixes.
+        by_first: sabotage: subtract the first token's logarithm in place of the mean.
+    """
+    found = []
+    for length in range(model.horizon):
+        for prefix in words(model.alphabet_size, length):
+            row = model.read(model.state_of(prefix))
+            found.append(Measurement.of(abs(sum(row, fmpq(0)))))
+            logs = [balls.log(p) for p in model.probabilities(prefix)]
+            middle = logs[0] if by_first else total(logs) / len(logs)
+            for x, y in zip(row, logs, strict=True):
+                error = abs(model.unit.in_nats(x) - (y - middle))
+                found.append(Measurement(error, Real.of(TINY)))
+    return worst(found)
+
+
+# -- the ledger ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Batches of prefixes, in the order in which they are asked; T = 4, k = 2."""
+
+    batches: tuple[tuple[Word, ...], ...]
+
+
+class Recorder:
+    """An oracle that keeps what it was asked, and answers with rows that are not centred."""
+
+    def __init__(self) -> None:
+        self.asked: list[Word] = []
+
+    def logits(self, prefixes: Sequence[Word]) -> list[RationalRow]:
+        """Return (n, n^2 + 1) for a prefix that is the binary digits of n after a one."""
+        self.asked.extend(prefixes)
+        return [self.answer(p) for p in prefixes]
+
+    @staticmethod
+    def answer(prefix: Word) -> RationalRow:
+        """Return the row at one prefix."""
+        n = int("1" + "".join(map(str, prefix)), 2)
+        return fmpq(n), fmpq(n * n + 1)
+
+
+@st.composite
+def batches(draw: DrawFn) -> Asked:
+    """Return up to four batches of up to four prefixes; repeats are common."""
+    prefix = st.lists(st.integers(0, 1), max_size=3).map(tuple)
+    batch = st.lists(prefix, max_size=4).map(tuple)
+    return Asked(tuple(draw(st.lists(batch, max_size=4))))
+
+
+def ledger_counts(asked: Asked, *, repeats: bool = True) -> Measurement:
+    """Count wrong figures and wrong rows of a ledger, against a recount of what it was asked.
+
+    Args:
+        asked: the batches.
+        repeats: False as sabotage: expect that nothing is ever asked twice.
+    """
+    oracle = Recorder()
+    ledger = Ledger(oracle, 2, 4, EXACT)
+    wrong = 0
+    for batch in asked.batches:
+        for prefix, row in zip(batch, ledger.rows(batch), strict=True):
+            x, y = checkers.as_fractions([oracle.answer(prefix)])[0]
+            wrong += checkers.as_fractions([row])[0] != [(x - y) / 2, (y - x) / 2]
+    every = [p for batch in asked.batches for p in batch]
+    different = set(every)
+    expected = Counts(
+        calls=len(every),
+        distinct_prefixes=len(different),
+        cache_hits=len(every) - len(different) if repeats else 0,
+        tokens=sum(map(len, different)),
+    )
+    wrong += ledger.counts != expected
+    wrong += sorted(oracle.asked) != sorted(different)
+    wrong += sorted(ledger.log) != sorted(different)
+    return Measurement.of(wrong)
+
+
+# -- Def 4.1 ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Noisy:
+    """A model, and how far its oracle is off."""
+
+    model: Isan
+    noise: str
+    xi: fmpq
+    seed: int
+
+
+@st.composite
+def noisy_models(draw: DrawFn, *, horizons: Span = (1, 3), alphabet_sizes: Span = (2, 3)) -> Noisy:
+    """Return small models with every kind of noise."""
+    units = (LN2, NAT)
+    return Noisy(
+        draw(
+            isans(horizons=horizons, alphabet_sizes=alphabet_sizes, dimensions=(1, 2), units=units)
+        ),
+        draw(st.sampled_from(list(NOISES))),
+        fmpq(1, draw(st.sampled_from([1, 7, 7000]))),
+        draw(seeds()),
+    )
+
+
+def noise_bounded(instance: Noisy, factor: fmpq = fmpq(1)) -> Measurement:
+    """Measure the largest error of a noisy oracle's centred answers against xi.
+
+    One answer that differs when all are asked again, in the opposite order, counts as an error of
+    2 xi.
+    """
+    model, xi = instance.model, instance.xi
+    oracle = NoisyOracle(ModelOracle(model), instance.noise, xi, model.unit, instance.seed)
+    asked = [p for n in range(model.horizon) for p in words(model.alphabet_size, n)]
+    first, second = oracle.logits(asked), oracle.logits(asked[::-1])[::-1]
+    if first != second:
+        return Measurement.of(2 * xi, xi)
+    largest = Fraction(0)
+    for prefix, row in zip(asked, first, strict=True):
+        answer, truth = checkers.as_fractions([row, model.read(model.state_of(prefix))])
+        mean = sum(answer, Fraction(0)) / len(answer)
+        errors = [abs(x - mean - y) for x, y in zip(answer, truth, strict=True)]
+        largest = max([largest, *errors])
+    error = fmpq(largest.numerator, largest.denominator)
+    return Measurement(model.unit.in_nats(error), Real.of(xi * factor))
+
+
+# -- distances ----------------------------------------------------------------------------------
+
+
+def model_pairs() -> st.SearchStrategy[tuple[TabulatedModel, TabulatedModel]]:
+    """Return two models of one size, T <= 2 and k <= 3, that are not everywhere equal."""
+
+    @st.composite
+    def drawn(draw: DrawFn) -> tuple[TabulatedModel, TabulatedModel]:
+        horizon, k = draw(st.integers(1, 2)), draw(st.integers(2, 3))
+        unit = draw(st.sampled_from([LN2, NAT]))
+        one, two = (
+            TabulatedModel(
+                k,
+                horizon,
+                {
+                    p: [draw(st.integers(-2, 2)) for _ in range(k)]
+                    for length in range(horizon)
+                    for p in words(k, length)
+                },
+                unit,
+            )
+            for _ in range(2)
+        )
+        prefixes = [p for length in range(horizon) for p in words(k, length)]
+        assume(any(one.read(p) != two.read(p) for p in prefixes))
+        return one, two
+
+    return drawn()
+
+
+def distances(pair: tuple[TabulatedModel, TabulatedModel], *, swapped: bool = False) -> Measurement:
+    """Measure |TV - sum| and |KL - sum|, with plain sums over all words.
+
+    The enclosure of TV, written out with three digits, must hold the sum.
+
+    Args:
+        pair: P and Q.
+        swapped: sabotage: the divergence of P from Q against the sum for Q from P.
+    """
+    p, q = pair
+    both = [(probability_of(p, w), probability_of(q, w)) for w in words(p.alphabet_size, p.horizon)]
+    apart = total(abs(x - y) for x, y in both) / 2
+    found = total_variation(p, q)
+    assert found.value is not None
+    written = [Fraction(end) for end in found.enclosure.as_strings(3)]
+    ordered = [(y, x) for x, y in both] if swapped else both
+    divergence = total(x * (balls.log(x) - balls.log(y)) for x, y in ordered)
+    return worst(
+        [
+            Measurement(abs(found.value - apart), Real.of(TINY)),
+            Measurement(Real.of(found.enclosure.lower), apart),
+            Measurement(apart, Real.of(found.enclosure.upper)),
+            Measurement(Real.of(written[0]), apart),
+            Measurement(apart, Real.of(written[1])),
+            Measurement(abs(kl_divergence(p, q) - divergence), Real.of(TINY)),
+        ]
+    )
+
+
+# -- samplers -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Draws:
+    """A row of integer logits in units of ln 2, and 64-bit integers next to its thresholds."""
+
+    row: tuple[int, ...]
+    near: tuple[tuple[int, int], ...]
+
+
+@st.composite
+def draws(draw: DrawFn) -> Draws:
+    """Return rows of 2 to 4 logits, and up to three draws at most 2 away from some threshold."""
+    row = draw(st.lists(st.integers(0, 6), min_size=2, max_size=4).map(tuple))
+    place = st.tuples(st.integers(0, len(row) - 2), st.integers(-2, 2))
+    return Draws(row, tuple(draw(st.lists(place, min_size=1, max_size=3))))
+
+
+class Scripted(np.random.Generator):
+    """A generator whose 64-bit integers are written down beforehand."""
+
+    def __init__(self, script: Sequence[int]) -> None:
+        super().__init__(np.random.PCG64(0))
+        self._script = iter(script)
+
+    def integers(self, *args: Any, size: Any = None, **options: Any) -> Any:
+        """Return the next integers of the script."""
+        return np.array([next(self._script) for _ in range(size)], dtype=np.uint64)
+
+
+def sampled(instance: Draws, late: int = 0) -> Measurement:
+    """Count the draws that fall on the wrong token.
+
+    Token a takes the integers from round(2^64 F(a - 1)) up to, not with, round(2^64 F(a)), F the
+    cumulative probabilities.
+
+    Args:
+        instance: a row and draws.
+        late: sabotage: every interval starts so much later.
+    """
+    weights = [2**x for x in instance.row]
+    ends = []
+    for a in range(1, len(weights)):
+        share = Fraction(sum(weights[:a]), sum(weights))
+        ends.append(int(share * (1 << 64) + Fraction(1, 2)) + late)
+    script = [ends[j] + shift for j, shift in instance.near]
+    expected = [0] * len(weights)
+    for u in script:
+        expected[sum(u >= end for end in ends)] += 1
+    thresholds = Thresholds(LN2, EXACT)(EXACT.row([fmpq(x) for x in instance.row]))
+    counts = split([len(script)], [thresholds], Scripted(script))[0]
+    return Measurement.of(sum(x != y for x, y in zip(counts, expected, strict=True)))
+
+
+# -- chain programs and Algorithm 2 -------------------------------------------------------------
+
+
+def order_of_calls(scenario: Scenario) -> Measurement:
+    """Count the prefixes whose solution or prediction depends on what was solved before."""
+    return _reordered(scenario, lambda table: table)
+
+
+def order_of_bases(scenario: Scenario) -> Measurement:
+    """Sabotage: list every basis in the opposite order, and expect the same coefficients."""
+
+    def reversed_bases(table: Table) -> Table:
+        cuts = (replace(c, histories=c.histories[::-1], rows=c.rows[::-1]) for c in table.cuts)
+        return replace(table, cuts=tuple(cuts))
+
+    return _reordered(scenario, reversed_bases)
+
+
+def _reordered(scenario: Scenario, change: Callable[[Table], Table]) -> Measurement:
+    done = run(scenario)
+    prefixes = inner_prefixes(scenario.target)
+    wrong = 0
+    for epoch in done.epochs:
+        one = done.model(epoch)
+        two = type(one)(change(epoch.table), one.unit)
+        forwards = {p: (one.program.solution(p), one.read(one.state_of(p))) for p in prefixes}
+        for p in reversed(prefixes):
+            wrong += forwards[p] != (two.program.solution(p), two.read(two.state_of(p)))
+    return Measurement.of(wrong)
+
+
+def uniform_tail(scenario: Scenario, *, everywhere: bool = False) -> Measurement:
+    """Count the infeasible prefixes, each program taken whole, where Q is not uniform.
+
+    Args:
+        scenario: a run.
+        everywhere: sabotage: expect the same of feasible prefixes.
+    """
+    done = run(scenario)
+    wrong = 0
+    for epoch in done.epochs:
+        q = done.model(epoch)
+        for p in inner_prefixes(scenario.target):
+            if everywhere or not whole_program_feasible(epoch.table, p):
+                wrong += len(set(q.logits(p))) > 1
+    return Measurement.of(wrong)
+
+
+# -- the explicit parameters --------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the explicit parameters are asked for, with an exact oracle."""
+
+    horizon: int
+    rank: int
+    epsilon: fmpq
+    delta: fmpq
+    tolerant: bool
+
+
+@st.composite
+def wanted(draw: DrawFn) -> Wanted:
+    """Return small sizes, k = 2."""
+    return Wanted(
+        draw(st.integers(3, 6)),
+        draw(st.integers(1, 3)),
+        fmpq(1, draw(st.sampled_from([2, 10, 50]))),
+        fmpq(1, draw(st.sampled_from([2, 4, 20]))),
+        draw(st.booleans()),
+    )
+
+
+def _unchanged(parameters: Parameters) -> Parameters:
+    return parameters
+
+
+def shares_of_risk(
+    w: Wanted, adjust: Callable[[Parameters], Parameters] = _unchanged
+) -> Measurement:
+    """Measure every share of the risk and of the error against what the proof allots to it."""
+    p = adjust(
+        explicit_parameters(
+            horizon=w.horizon,
+            alphabet_size=2,
+            rank=w.rank,
+            epsilon=w.epsilon,
+            delta=w.delta,
+            tolerant=w.tolerant,
+        )
+    )
+    assert p.g is not None
+    assert p.eta is not None
+    inner = w.horizon - 2
+    missed_spanner = spanner_failure(p.draws, w.rank, p.eta)
+    needed = inner * w.rank
+    found = [
+        Measurement.of(2 * p.p, w.epsilon),
+        Measurement.of((w.horizon - 1) * inner * p.g / 4, p.p),
+        Measurement.of(p.epochs * balls.exp(-p.p * p.words), w.delta / 2),
+        Measurement.of(p.epochs * inner * missed_spanner, w.delta / 4),
+    ]
+    if w.tolerant:
+        found += [
+            Measurement.of(p.words * inner * p.eta, fmpq(1, 2)),
+            Measurement(binomial_tail(p.epochs, needed, fmpq(1, 2)), Real.of(w.delta / 4)),
+        ]
+    else:
+        found += [
+            Measurement.of(p.epochs * p.words * inner * p.eta, w.delta / 4),
+            Measurement.of(needed + 1, p.epochs),
+        ]
+    return worst(found)
+
+
+def _one_draw_fewer(p: Parameters) -> Parameters:
+    return replace(p, draws=p.draws - 1)
+
+
+def _one_word_fewer(p: Parameters) -> Parameters:
+    return replace(p, words=p.words - 1)
+
+
+CLAIMS = (
+    Claim(
+        "def-1.2",
+        "sum_a L(h.a) = 0 and L(h.a) = log M(a|h) - mean_b log M(b|h)",
+        "[P] Def 1.2",
+        "printed",
+        any_models,
+        mean_centred,
+        (Twin("the first token's logarithm subtracted", lambda m: mean_centred(m, by_first=True)),),
+        examples=60,
+    ),
+    Claim(
+        "ledger",
+        "a ledger's counts and log are those of a recount; its rows are centred",
+        "[P] Def 1.7 and Eq. 11",
+        "printed",
+        batches,
+        ledger_counts,
+        (Twin("no repeats expected", lambda a: ledger_counts(a, repeats=False)),),
+    ),
+    Claim(
+        "def-4.1",
+        "a noisy oracle is a fixed function within xi of the centred logits",
+        "[P] Def 4.1",
+        "reconstructed",
+        noisy_models,
+        noise_bounded,
+        (Twin("within 99/100 xi", lambda i: noise_bounded(i, fmpq(99, 100))),),
+    ),
+    Claim(
+        "distances",
+        "TV and KL are their sums over all words; the enclosure of TV holds it",
+        "TV and KL over the prefix tree",
+        "sharpened",
+        model_pairs,
+        distances,
+        (Twin("KL of Q from P", lambda pair: distances(pair, swapped=True)),),
+        examples=60,
+    ),
+    Claim(
+        "sampler",
+        "a 64-bit draw falls on token a iff it lies between the rounded cumulative probabilities",
+        "sample oracle, correctly rounded",
+        "sharpened",
+        draws,
+        sampled,
+        (Twin("intervals start one later", lambda i: sampled(i, 1)),),
+    ),
+    Claim(
+        "program-order",
+        "the solution of a chain program is fixed by the prefix and the stored rows",
+        "[P] program (10)",
+        "corrected",
+        lambda: scenarios(noisy=True),
+        order_of_calls,
+        (Twin("basis in the opposite order", order_of_bases),),
+        examples=60,
+    ),
+    Claim(
+        "algorithm-2-uniform",
+        "after an infeasible prefix Q emits uniform tokens to the end",
+        "[P] Algorithm 2",
+        "printed",
+        lambda: scenarios(noisy=True),
+        uniform_tail,
+        (Twin("after every prefix", lambda s: uniform_tail(s, everywhere=True)),),
+        examples=60,
+    ),
+    Claim(
+        "parameters-shares",
+        "the explicit parameters keep each share of the risk and the error that the proof allots",
+        "[P] Theorem 5.11, explicit",
+        "sharpened",
+        wanted,
+        shares_of_risk,
+        (
+            Twin("one spanner word fewer", lambda w: shares_of_risk(w, _one_draw_fewer)),
+            Twin("one fresh word fewer", lambda w: shares_of_risk(w, _one_word_fewer)),
+        ),
+        statements=("parameters", "lemma-5.2"),
+        examples=60,
+    ),
+)
