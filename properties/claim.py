@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_all_start_methods, get_context
@@ -99,7 +99,10 @@ class Claim:
         statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
         examples: how many instances to try at profile ci.
         expected: "verified", or "refuted" for a printed claim that is known to be false.
-        grade: "searched", or "exact law" if each check enumerates all random choices.
+        grade: "searched", "exhaustive" if ``instances`` lists all up to a size, or "exact law" if
+            each check enumerates all random choices.
+        instances: profile -> the instances to measure, small ones first, in place of a search; for
+            the twins too.
     """
 
     identifier: str
@@ -113,6 +116,7 @@ class Claim:
     examples: int = 200
     expected: str = "verified"
     grade: str = "searched"
+    instances: Callable[[str], Iterable[Any]] | None = None
 
     def __post_init__(self) -> None:
         if not self.twins and self.expected == "verified":
@@ -194,6 +198,33 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
         warnings.simplefilter("ignore", HypothesisWarning)
         with contextlib.suppress(_RefutedError):
             attempt()
+    return found
+
+
+def measure_all(instances: Iterable[Any], check: Check) -> Search:
+    """Measure instances in order, up to the first that breaks the check.
+
+    Args:
+        instances: small ones first, so that the first to break it is the smallest.
+        check: measures one.
+    """
+    found = Search()
+    for instance in instances:
+        if _INTERRUPTED.is_set():
+            raise KeyboardInterrupt
+        found.tried += 1
+        try:
+            measurement = check(instance)
+            holds = measurement.holds()
+        except UndecidedError as error:
+            found.undecided = found.undecided or str(error)
+            continue
+        if not holds:
+            found.counterexample, found.refutation = instance, measurement
+            return found
+        ratio = measurement.ratio()
+        if ratio > found.worst or found.worst_instance is None:
+            found.worst, found.worst_instance = ratio, instance
     return found
 
 
@@ -338,11 +369,17 @@ def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdic
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
     began = time.perf_counter()
     examples = max(20, int(claim.examples * PROFILES[profile]))
-    main = search(claim.strategy(), claim.check, examples, start)
+    if claim.instances is None:
+        main = search(claim.strategy(), claim.check, examples, start)
+    else:
+        main = measure_all(claim.instances(profile), claim.check)
     twins = []
     for twin in claim.twins:
-        strategy = (twin.strategy or claim.strategy)()
-        outcome = search(strategy, twin.check, twin.examples, start)
+        if claim.instances is None or twin.strategy is not None:
+            strategy = (twin.strategy or claim.strategy)()
+            outcome = search(strategy, twin.check, twin.examples, start)
+        else:
+            outcome = measure_all(claim.instances(profile), twin.check)
         twins.append(
             TwinVerdict(twin.name, outcome.refuted, outcome.tried, shown(outcome.counterexample))
         )

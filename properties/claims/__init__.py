@@ -5,6 +5,7 @@ from properties.claims import (
     access,
     boolean,
     contrast,
+    exhaustive,
     learner,
     models,
     potential,
@@ -29,6 +30,7 @@ _MODULES = (
     access,
     theorem,
     boolean,
+    exhaustive,
 )
 
 CLAIMS: dict[str, Claim] = {
