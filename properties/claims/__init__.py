@@ -4,6 +4,7 @@ from properties.claim import Claim
 from properties.claims import (
     access,
     boolean,
+    choices,
     contrast,
     exhaustive,
     learner,
@@ -31,6 +32,7 @@ _MODULES = (
     theorem,
     boolean,
     exhaustive,
+    choices,
 )
 
 CLAIMS: dict[str, Claim] = {
