@@ -148,7 +148,7 @@ class Trial:
 
     Attributes:
         target: with rational probabilities.
-        p: mass of bad words allowed, in (0, 1); g = 4 p / ((T-1)(T-2)).
+        p: mass of bad words allowed, > 0; g = 4 p / ((T-1)(T-2)), not used for T <= 2.
         draws: N.
         words: n.
         epochs: K.
@@ -163,7 +163,7 @@ class Trial:
     @property
     def threshold(self) -> fmpq:
         """The residual g allowed, in nats."""
-        return 4 * self.p / ((self.target.horizon - 1) * (self.target.horizon - 2))
+        return 4 * self.p / max(1, (self.target.horizon - 1) * (self.target.horizon - 2))
 
 
 @dataclass(frozen=True)
@@ -183,6 +183,10 @@ class EveryPath:
     Args:
         trial: what is run.
         source: makes the source of words of a path.
+
+    Attributes:
+        run: the target with its ledger; no epochs.
+        tables: an epoch for each table met so far, by its bases and futures.
     """
 
     def __init__(self, trial: Trial, source: Source = ScriptedWords) -> None:
@@ -195,8 +199,9 @@ class EveryPath:
         scenario = Scenario(
             target, "none", fmpq(0), trial.threshold, trial.draws, trial.words, seed=0
         )
-        self._run = Run(scenario, self._ledger, [])
-        self._known: dict[tuple[object, Futures], Epoch] = {}
+        self.run = Run(scenario, self._ledger, [])
+        self._rng = np.random.default_rng(0)
+        self.tables: dict[tuple[Bases, Futures], Epoch] = {}
         self.epoch_law = lru_cache(maxsize=None)(self._epoch_law)
         self.bad_mass = lru_cache(maxsize=None)(self._bad_mass)
         self.missed = lru_cache(maxsize=None)(self._missed)
@@ -223,12 +228,12 @@ class EveryPath:
                 schedule=Schedule(
                     trial.threshold, lambda infeasible: trial.draws, lambda epoch: trial.words, 1
                 ),
-                rng=np.random.default_rng(0),  # not used: every draw is a choice
+                rng=self._rng,  # not used: every draw is a choice
             )
             learner.futures = [list(f) for f in futures]
             (epoch,) = learner.epochs()
             histories = tuple(c.histories for c in epoch.table.cuts)
-            self._known[histories, futures] = epoch
+            self.tables[histories, futures] = epoch
             return Ended(epoch.outcome, histories, tuple(map(tuple, learner.futures)))
 
         return exact_law(experiment)
@@ -245,15 +250,15 @@ class EveryPath:
 
     def _bad_mass(self, histories: Bases, futures: Futures) -> fmpq:
         """Return p_bad of a table."""
-        epoch = self._known[histories, futures]
-        found = mass_of(self.trial.target, bad_prefixes(self._run, epoch)).exact
+        epoch = self.tables[histories, futures]
+        found = mass_of(self.trial.target, bad_prefixes(self.run, epoch)).exact
         assert found is not None
         return found
 
     def _missed(self, histories: Bases, futures: Futures) -> tuple[fmpq, ...]:
         """Return, for cuts 2..T-1, the mass of histories outside the box of the basis."""
-        table = self._known[histories, futures].table
-        masses = [unrepresented(self._run, table, s) for s in range(2, self.trial.target.horizon)]
+        table = self.tables[histories, futures].table
+        masses = [unrepresented(self.run, table, s) for s in range(2, self.trial.target.horizon)]
         return tuple(m.exact for m in masses if m.exact is not None)
 
     def missed_law(self, futures: Futures) -> dict[fmpq, fmpq]:
@@ -266,7 +271,7 @@ class EveryPath:
 
     def _too_far(self, histories: Bases, futures: Futures) -> bool:
         """True if the table's model is further than 2 p from the target."""
-        q = self._run.model(self._known[histories, futures])
+        q = self.run.model(self.tables[histories, futures])
         apart = total_variation(self.trial.target, q).value
         assert apart is not None
         return apart > 2 * self.trial.p

@@ -14,7 +14,16 @@ from llr.errors import InputError
 from llr.models.base import words
 from llr.numbers.units import NAT
 from properties.claim import Claim, Measurement, Twin, measure_all, verify_claim
-from properties.claims.exhaustive import CLAIMS, EveryWord, OneHistory, tabulated
+from properties.claims.choices import EveryPath, Trial
+from properties.claims.exhaustive import (
+    CLAIMS,
+    EveryWord,
+    OneHistory,
+    every_draw,
+    fewer_isans,
+    tabulated,
+    variant,
+)
 from properties.exhaustive import (
     COUNTS,
     STEPS,
@@ -23,6 +32,7 @@ from properties.exhaustive import (
     three_tokens,
     two_tokens,
 )
+from properties.scenarios import Scenario, run
 
 
 def prefixes(horizon):
@@ -263,6 +273,45 @@ def test_every_claim_is_measured_on_the_list_with_all_short_words(claim):
     assert claim.grade == "exhaustive"
     assert list(islice(claim.instances("ci"), 110)) == [*one_token(), *two_tokens()]
     assert all(twin.strategy is None for twin in claim.twins)
+
+
+def test_what_takes_longer_is_measured_on_a_third():
+    assert list(fewer_isans("ci")) == [*one_token(), *two_tokens(), *three_tokens(300)]
+    assert list(fewer_isans("quick")) == [*one_token(), *two_tokens(), *three_tokens(3000)]
+    assert sum(1 for _ in fewer_isans("nightly")) == 124_454
+
+
+@pytest.mark.parametrize("step", [1, 100, 300, 1000, 3000])
+def test_no_step_makes_the_variants_alike(step):
+    some = list(islice(three_tokens(step), 42))
+    for size in (2, 3, 4):
+        assert {variant(s) % size for s in some} == set(range(size))
+
+
+def test_one_fresh_word_and_two_draws_lead_to_all_tables():
+    reached = 0
+    for small in three_tokens(15_000):
+        few = every_draw(small, fmpq(1, 1000))
+        many = EveryPath(Trial(small.isan(), fmpq(1, 2000), draws=3, words=3, epochs=4))
+        for futures in many.reached():
+            many.epoch_law(futures)
+        assert set(few.tables) == set(many.tables)
+        reached += len(few.reached())
+    assert reached > 9
+
+
+def test_sampled_runs_stay_among_the_tables_of_every_draw():
+    target = next(islice(three_tokens(15_000), 5, None))
+    paths = every_draw(target, fmpq(1, 1000))
+    outcomes = set()
+    for seed in range(20):
+        done = run(Scenario(target.isan(), "none", fmpq(0), fmpq(1, 1000), 2, 2, seed))
+        for epoch in done.epochs:
+            bases = tuple(c.histories for c in epoch.table.cuts)
+            futures = tuple(epoch.table.futures(s) for s in (1, 2, 3))
+            assert paths.tables[bases, futures].table == epoch.table
+            outcomes.add(epoch.outcome)
+    assert len(outcomes) >= 2
 
 
 def test_twins_are_refuted_by_every_hundredth():
