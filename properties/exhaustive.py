@@ -12,7 +12,7 @@ said of all tables is said of one numbering of the tokens of each.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import product
@@ -104,11 +104,21 @@ def small_isans(profile: str) -> Iterator[SmallIsan]:
     Raises:
         InputError: no such profile.
     """
-    if profile not in STEPS:
-        raise InputError("profile", profile, "one of " + ", ".join(STEPS))
+    step = step_of(profile, STEPS)
     yield from one_token()
     yield from two_tokens()
-    yield from three_tokens(STEPS[profile])
+    yield from three_tokens(step)
+
+
+def step_of(profile: str, steps: Mapping[str, int]) -> int:
+    """Return the step with which a profile goes through a list.
+
+    Raises:
+        InputError: no such profile.
+    """
+    if profile not in steps:
+        raise InputError("profile", profile, "one of " + ", ".join(steps))
+    return steps[profile]
 
 
 def one_token() -> list[SmallIsan]:

@@ -386,6 +386,12 @@ def test_row_laws_are_listed():
         assert len(set(instance.rows)) == len(instance.rows)
 
 
+@pytest.mark.parametrize("instances", [row_laws, small_targets])
+def test_profiles_are_checked(instances):
+    with pytest.raises(InputError, match="profile must be one of quick, ci, nightly, not 'all'"):
+        next(iter(instances("all")))
+
+
 # -- bounds and sabotage ------------------------------------------------------------------------
 
 
