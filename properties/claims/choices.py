@@ -66,10 +66,11 @@ def row_laws(profile: str) -> Iterator[RowLaw]:
     First all 65 laws on rows of one entry in {0, 1, 3, 9}; then, of the 31,596 on 1 to 4 rows of
     two entries in {0, 1, -1, 3}, every 1009th, every 101st or all.
     """
+    step = step_of(profile, STEPS)
     single = [(fmpq(x),) for x in (0, 1, 3, 9)]
     pairs = [(fmpq(x), fmpq(y)) for x, y in product((0, 1, -1, 3), repeat=2)]
     yield from _laws(single)
-    yield from islice(_laws(pairs), 0, None, step_of(profile, STEPS))
+    yield from islice(_laws(pairs), 0, None, step)
 
 
 def _laws(vectors: Sequence[RationalRow]) -> Iterator[RowLaw]:
