@@ -17,7 +17,7 @@ import signal
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from inspect import isfunction
@@ -132,11 +132,14 @@ class Claim:
         statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
         examples: how many instances to try at profile ci.
         expected: "verified", or "refuted" for a printed claim that is known to be false.
-        grade: one of GRADES; "exact law" if each check enumerates all random choices.
+        grade: one of GRADES; "exhaustive" if ``instances`` lists all up to a size, "exact law" if
+            each check enumerates all random choices.
         tightening: share of the ratio on record, in (1/2, 1), of the twin that it gives; None for
             no such twin.
         trials: set if statistical; the claim is that a run fails with probability at most delta.
             Its check, and its twins', get the run's ``numpy.random.Generator`` as instance.
+        instances: profile -> the instances to measure, small ones first, in place of a search; for
+            the twins too.
     """
 
     identifier: str
@@ -152,6 +155,7 @@ class Claim:
     grade: str = "searched"
     tightening: fmpq | None = fmpq(3, 4)
     trials: Trials | None = None
+    instances: Callable[[str], Iterable[Any]] | None = None
 
     def __post_init__(self) -> None:
         share = self.tightening
@@ -258,6 +262,33 @@ def search(
         warnings.simplefilter("ignore", HypothesisWarning)
         with contextlib.suppress(_RefutedError, _OutOfTimeError):
             attempt()
+    return found
+
+
+def measure_all(instances: Iterable[Any], check: Check) -> Search:
+    """Measure instances in order, up to the first that breaks the check.
+
+    Args:
+        instances: small ones first, so that the first to break it is the smallest.
+        check: measures one.
+    """
+    found = Search()
+    for instance in instances:
+        if _INTERRUPTED.is_set():
+            raise KeyboardInterrupt
+        found.tried += 1
+        try:
+            measurement = check(instance)
+            holds = measurement.holds()
+        except UndecidedError as error:
+            found.undecided = found.undecided or str(error)
+            continue
+        if not holds:
+            found.counterexample, found.refutation = instance, measurement
+            return found
+        ratio = measurement.ratio()
+        if ratio > found.worst or found.worst_instance is None:
+            found.worst, found.worst_instance = ratio, instance
     return found
 
 
@@ -442,13 +473,19 @@ def verify_claim(
     if not searched_twins and claim.expected == "verified":
         raise InputError(f"twins of {claim.identifier}", claim.twins, "at least one")
     replayed = Search() if record is None else _replay(claim, record)
-    main = search(claim.strategy(), claim.check, examples_at(claim, profile), start)
+    if claim.instances is None:
+        main = search(claim.strategy(), claim.check, examples_at(claim, profile), start)
+    else:
+        main = measure_all(claim.instances(profile), claim.check)
     if record is not None and not main.refuted and replayed.worst >= main.worst:
         main.worst, main.worst_instance = replayed.worst, replayed.worst_instance
     twins = []
     for twin in searched_twins:
-        strategy = (twin.strategy or claim.strategy)()
-        outcome = search(strategy, twin.check, twin.examples, start, shrink=twin.shrink)
+        if claim.instances is None or twin.strategy is not None:
+            strategy = (twin.strategy or claim.strategy)()
+            outcome = search(strategy, twin.check, twin.examples, start, shrink=twin.shrink)
+        else:
+            outcome = measure_all(claim.instances(profile), twin.check)
         twins.append(
             TwinVerdict(twin.name, outcome.refuted, outcome.tried, shown(outcome.counterexample))
         )

@@ -4,8 +4,10 @@ from properties.claim import Claim
 from properties.claims import (
     access,
     boolean,
+    choices,
     components,
     contrast,
+    exhaustive,
     lean,
     learner,
     models,
@@ -36,6 +38,8 @@ _MODULES = (
     boolean,
     statistics,
     components,
+    exhaustive,
+    choices,
 )
 
 CLAIMS: dict[str, Claim] = {

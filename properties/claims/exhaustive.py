@@ -1,0 +1,354 @@
+"""Deterministic claims on every small ISAN (k = 2, T <= 3, d <= 2, parameters in {-1, 0, 1})."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+from flint import fmpq
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+from bounds.potential import witness_epochs, witnesses_at_cut
+from bounds.transfer import transfer_product
+from llr.analysis.distance import total_variation
+from llr.learning.learned import LearnedModel
+from llr.learning.printed import Epoch, PrintedLearner, Schedule
+from llr.models.base import LanguageModel, TabulatedModel, Word, words
+from llr.models.logits import cut
+from llr.numbers import rational
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.units import NAT, LogitUnit
+from llr.oracles.ledger import Ledger
+from llr.oracles.protocol import ModelOracle
+from properties.claim import Check, Claim, Measurement, Twin
+from properties.claims import learner, models, spanners, transfer
+from properties.claims.choices import EveryPath, Trial
+from properties.exhaustive import LN2, STEPS, SmallIsan, small_isans, step_of
+from properties.measure import worst
+from properties.scenarios import Scenario
+
+
+def quick_isans() -> SearchStrategy[SmallIsan]:
+    """Return a small sample of the list, for those who search rather than list."""
+    return st.sampled_from(list(small_isans("quick")))
+
+
+def tabulated(small: SmallIsan) -> TabulatedModel:
+    """Return the bare table of logits."""
+    model = small.isan()
+    prefixes = [p for length in range(model.horizon) for p in words(2, length)]
+    return TabulatedModel(2, model.horizon, {p: model.read(model.state_of(p)) for p in prefixes})
+
+
+def of_isan(check: Check) -> Check:
+    """Return the check of a model as one of a small ISAN."""
+    return lambda small: check(small.isan())
+
+
+def of_table(check: Check) -> Check:
+    """Return the check of a model as one of the table of a small ISAN."""
+    return lambda small: check(tabulated(small))
+
+
+def all_cuts(check: Check) -> Check:
+    """Return the check of a list of rows as one of all cuts of a small ISAN."""
+
+    def checked(small: SmallIsan) -> Measurement:
+        model = small.isan()
+        cuts = [cut(model, s)[2] for s in range(1, model.horizon + 1)]
+        return worst([check(rational.row_tuples(m)) for m in cuts])
+
+    return checked
+
+
+THRESHOLDS = (fmpq(1, 1000), fmpq(1), fmpq(4))
+
+
+def variant(small: SmallIsan) -> int:
+    """Return a number, fixed by the place in the list, that no profile's step makes constant."""
+    return small.place // 7
+
+
+def in_run(
+    check: Check, unit: LogitUnit = NAT, thresholds: Sequence[fmpq] = THRESHOLDS[:1]
+) -> Check:
+    """Return the check of a scenario as one of a small ISAN, learned with few draws.
+
+    Its place in the list fixes the run: the seed, 1 or 2 words per spanner, 1 to 4 fresh ones.
+    """
+
+    def checked(small: SmallIsan) -> Measurement:
+        n, model = variant(small), small.isan(unit)
+        g = thresholds[n % len(thresholds)]
+        return check(Scenario(model, "none", fmpq(0), g, 1 + n % 2, 1 + n % 4, small.place))
+
+    return checked
+
+
+def fewer_isans(profile: str) -> Iterator[SmallIsan]:
+    """Yield a third of the small ISANs with T = 3 that a profile takes; at night all of them.
+
+    What holds for every draw takes five times as long to measure as one run.
+    """
+    step = step_of(profile, STEPS) * (1 if profile == "nightly" else 3)
+    return (small for small in small_isans(profile) if small.horizon < 3 or small.place % step == 0)
+
+
+def every_draw(small: SmallIsan, threshold: fmpq) -> EveryPath:
+    """Return the learner with all tables that it comes to, however the words are drawn.
+
+    Two draws already hit every set of the two histories of cut 2; and a set of fresh words ends an
+    epoch as the first of them that fails does, so that one fresh word leads to all futures.  Four
+    epochs have room for three witnesses, one more than any small ISAN allows.
+    """
+    paths = EveryPath(Trial(small.isan(), threshold / 2, draws=2, words=1, epochs=4))
+    for futures in paths.reached():
+        paths.epoch_law(futures)
+    return paths
+
+
+def witnesses(small: SmallIsan, less: int = 0) -> Measurement:
+    """Measure the most witnesses at each cut against d_s - its one-token rank, over all draws."""
+    paths = every_draw(small, THRESHOLDS[0])
+    model = paths.trial.target
+    found = [Measurement.of(0)]
+    for s, ranks in enumerate(zip(model.cut_ranks(), model.one_token_ranks(), strict=True)):
+        most = max(len(futures[s]) - model.alphabet_size for futures in paths.reached())
+        found.append(Measurement.of(most, max(0, witnesses_at_cut(*ranks) - less)))
+    return worst(found)
+
+
+def distances(
+    small: SmallIsan, bound: transfer.Bound = transfer_product, factor: fmpq = fmpq(1)
+) -> Measurement:
+    """Measure TV(M, Q) against the transfer bound at every table, over all draws.
+
+    The place in the list fixes g.
+    """
+    g = THRESHOLDS[variant(small) % len(THRESHOLDS)]
+    paths = every_draw(small, g)
+    found = []
+    for (bases, futures), epoch in paths.tables.items():
+        apart = total_variation(paths.trial.target, paths.run.model(epoch)).value
+        assert apart is not None
+        mass = paths.bad_mass(bases, futures)
+        found.append(Measurement(apart, bound(small.horizon, mass, g, 0) * factor))
+    return worst(found)
+
+
+# -- every word drawn ---------------------------------------------------------------------------
+
+
+class EveryWord:
+    """A source that draws every word equally often, given k^T draws or a multiple."""
+
+    def __init__(self, alphabet_size: int) -> None:
+        self._k = alphabet_size
+
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Mapping[Word, int]:
+        """Return all words of the length, n / k^length times each."""
+        return dict.fromkeys(words(self._k, length), n // self._k**length)
+
+
+class OneHistory(EveryWord):
+    """Sabotage: the spanners see the first history alone."""
+
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Mapping[Word, int]:
+        """Return all words, but of words shorter than T only the first."""
+        found = super().draw(n, length, rng)
+        return found if n == self._k**length else {(0,) * length: n}
+
+
+def epochs_of(
+    model: LanguageModel, source: EveryWord, threshold: fmpq | None = fmpq(0)
+) -> Iterator[Epoch]:
+    """Yield the epochs of Algorithm 1 with g = 0, up to one more than there are future words."""
+    k, horizon = model.alphabet_size, model.horizon
+    many = k**horizon
+    return PrintedLearner(
+        Ledger(ModelOracle(model), k, horizon, EXACT),
+        source,
+        alphabet_size=k,
+        horizon=horizon,
+        unit=model.unit,
+        arithmetic=EXACT,
+        schedule=Schedule(threshold, lambda infeasible: many, lambda epoch: many, 2 * many),
+        rng=np.random.default_rng(0),  # not used: nothing is random
+    ).epochs()
+
+
+def epochs_needed(small: SmallIsan, less: int = 0) -> Measurement:
+    """Measure the epochs until acceptance, every word drawn, against 1 + the witnesses allowed."""
+    model = small.isan(NAT)
+    epochs = list(epochs_of(model, EveryWord(2)))
+    needed = len(epochs) + (epochs[-1].outcome != "accepted")
+    allowed = witness_epochs(model.cut_ranks(), model.one_token_ranks())
+    return Measurement.of(needed, 1 + max(0, allowed - less))
+
+
+def wrong_logits(
+    small: SmallIsan, source: type[EveryWord] = EveryWord, threshold: fmpq | None = fmpq(0)
+) -> Measurement:
+    """Count the prefixes where the last epoch's model is not the target; 0 means TV = 0."""
+    model = small.isan(NAT)
+    *_, last = epochs_of(model, source(2), threshold)
+    return Measurement.of(models.differing_prefixes(model, LearnedModel(last.table, NAT)))
+
+
+def small_claim(
+    identifier: str,
+    title: str,
+    source: str,
+    mark: str,
+    check: Check,
+    *twins: Twin,
+    statements: tuple[str, ...] = (),
+    instances: Callable[[str], Iterable[SmallIsan]] = small_isans,
+) -> Claim:
+    """Return a claim that is measured on all small ISANs."""
+    return Claim(
+        f"{identifier}-small",
+        title,
+        source,
+        mark,
+        quick_isans,
+        check,
+        twins,
+        statements=statements,
+        grade="exhaustive",
+        instances=instances,
+    )
+
+
+CLAIMS = (
+    small_claim(
+        "fact-1.1-converse",
+        "every cut of an ISAN of dimension d has rank <= d",
+        "[P] Fact 1.1; [S] Theorem 4.3",
+        "printed",
+        of_isan(models.isan_ranks),
+        Twin("cut rank <= d - 1", of_isan(models.isan_ranks_below_dimension)),
+    ),
+    small_claim(
+        "cut-ranks-polynomial",
+        "reachable and observable spaces give the ranks of the whole logit matrices",
+        "[P] Def 1.4",
+        "sharpened",
+        of_isan(models.polynomial_ranks),
+        Twin("reachable space ignored", of_isan(models.observable_ranks)),
+    ),
+    small_claim(
+        "fact-1.1-realization",
+        "the table's realization has exactly its logits",
+        "[P] Fact 1.1; [S] Theorem 4.3",
+        "printed",
+        of_table(models.realized),
+        Twin("last state coordinate dropped", of_table(models.realized_without_last_coordinate)),
+    ),
+    small_claim(
+        "fact-1.1-dimension",
+        "the realization's dimension is the largest cut rank (at least 1)",
+        "[P] Fact 1.1; [S] Theorem 4.3",
+        "printed",
+        of_table(models.realized_dimension),
+        Twin(
+            "dimension below the largest cut rank",
+            of_table(
+                lambda m: Measurement.of(
+                    models.realized_dimension(m).measured, models.realized_dimension(m).bound - 1
+                )
+            ),
+        ),
+    ),
+    small_claim(
+        "def-5.2",
+        "every row of a cut is a combination of its spanner with coefficients in [-2, 2]",
+        "[P] Def 5.2, Algorithm 3; [AK]",
+        "printed",
+        all_cuts(spanners.spanner),
+        Twin("coefficients in [-1, 1]", all_cuts(spanners.spanner_in_unit_box)),
+        Twin("no exchange", all_cuts(spanners.first_basis)),
+    ),
+    small_claim(
+        "witness-count",
+        "exact oracle, any draws: witnesses at cut s <= d_s - rank(one-token columns at cut s)",
+        "[P] Lemma 5.6, exact oracle, deterministic",
+        "sharpened",
+        witnesses,
+        Twin("one less", lambda small: witnesses(small, 1)),
+        statements=("witness-count",),
+        instances=fewer_isans,
+    ),
+    small_claim(
+        "epoch-count",
+        "every word drawn, g = 0: accepted within 1 + sum_{s=2..T-1} (d_s - one-token rank) epochs",
+        "[P] Lemma 5.6, exact oracle, deterministic",
+        "sharpened",
+        epochs_needed,
+        Twin("one less", lambda small: epochs_needed(small, 1)),
+        statements=("epoch-count",),
+    ),
+    small_claim(
+        "every-word",
+        "every word drawn, g = 0: the accepted model has the target's logits, so that TV = 0",
+        "[P] Algorithm 1 with exact oracle, all words seen",
+        "sharpened",
+        wrong_logits,
+        Twin("spanner of the first history", lambda s: wrong_logits(s, OneHistory)),
+        Twin("residuals not tested", lambda s: wrong_logits(s, threshold=None)),
+    ),
+    small_claim(
+        "telescope",
+        "Lh_{t+1}(a) - Lhat(y_{1:t}.a) = sum_{s=2..t} Delta'_s(y_{s:t}.a), exactly",
+        "[P] inside Lemma 5.8",
+        "printed",
+        in_run(learner.telescope),
+        Twin("first residual left out", in_run(learner.telescope_short)),
+    ),
+    small_claim(
+        "lemma-5.12",
+        "every query is a prefix of (sample prefix).(token).(aligned sample segment).(token)",
+        "[P] Lemma 5.12",
+        "printed",
+        in_run(learner.query_shape),
+        Twin("segment one position earlier", in_run(learner.query_shape_shifted)),
+        Twin("no segment", in_run(learner.query_shape_without_segment)),
+    ),
+    small_claim(
+        "lemma-5.5",
+        "(eta, 2)-spanners at every cut: y_{1:t} is infeasible with probability <= (t-1) eta",
+        "[P] Lemma 5.5, less the cut that never fails",
+        "corrected",
+        in_run(spanners.feasible_prefixes, LN2),
+        Twin("(t-2) eta", in_run(spanners.feasible_prefixes_tightened, LN2)),
+        statements=("lemma-5.5",),
+    ),
+    small_claim(
+        "lemma-5.8",
+        "residuals <= g: |Lh_{t+1}(a) - L(y_{1:t}.a)| <= (t-1) g, at every epoch",
+        "[P] Lemma 5.8, exact oracle",
+        "printed",
+        in_run(transfer.logit_errors, NAT, THRESHOLDS),
+        Twin("(t-2) g", in_run(lambda s: transfer.logit_errors(s, 2), NAT, THRESHOLDS)),
+        statements=("lemma-5.8",),
+    ),
+    small_claim(
+        "lemma-5.9-product",
+        "TV(M, Q) <= p_bad + 1 - prod_{t<T} (1 - tanh((t-1) g / 2)), at every table, any draws",
+        "[P] Lemmas 5.8 and 5.9 together, product form, exact oracle",
+        "sharpened",
+        distances,
+        Twin("bound halved", lambda small: distances(small, factor=fmpq(1, 2))),
+        Twin(
+            "p_bad left out",
+            lambda small: distances(small, lambda t, p, g, xi: transfer_product(t, 0, g, xi)),
+        ),
+        Twin(
+            "g-term left out",
+            lambda small: distances(small, lambda t, p, g, xi: transfer_product(t, p, 0, xi)),
+        ),
+        statements=("lemma-5.9-product",),
+        instances=fewer_isans,
+    ),
+)
