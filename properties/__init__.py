@@ -1,6 +1,7 @@
 """Strategies for the theory's objects, claims about them, and the search that breaks them."""
 
 from properties.claim import Claim, Measurement, Twin, Verdict, search, verify_claim
+from properties.own_bounds import BoundVerdict, check_bound
 from properties.strategies import (
     cauchy_teachers,
     copies,
@@ -22,11 +23,13 @@ from properties.strategies import (
 )
 
 __all__ = [
+    "BoundVerdict",
     "Claim",
     "Measurement",
     "Twin",
     "Verdict",
     "cauchy_teachers",
+    "check_bound",
     "copies",
     "fourier_sparse",
     "hard_teachers",

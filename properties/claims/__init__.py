@@ -17,6 +17,7 @@ from properties.claims import (
     transfer,
     validation,
 )
+from properties.instances import register
 
 _MODULES = (
     models,
@@ -38,3 +39,20 @@ _MODULES = (
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim for module in _MODULES for claim in module.CLAIMS
 }
+
+# dataclasses that instances are made of, so that records can hold them
+register(
+    access.Coin,
+    boolean.Functions,
+    potential.Potential,
+    queries.Layered,
+    queries.NoisySize,
+    queries.Root,
+    queries.Size,
+    theorem.Approximate,
+    theorem.Promise,
+    validation.Rates,
+    validation.Sample,
+    validation.Sizes,
+    validation.Variable,
+)
