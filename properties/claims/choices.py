@@ -615,7 +615,7 @@ CLAIMS = (
         failing_runs,
         Twin("spanner of the first row", lambda t: failing_runs(t, FirstRow)),
         Twin("one epoch fewer", lambda t: failing_runs(hasty(t))),
-        statements=("lemma-5.2", "lemma-5.5"),
+        statements=("lemma-5.2", "lemma-5.5", "epoch-count"),
     ),
     law_claim(
         "run-union",
@@ -624,7 +624,7 @@ CLAIMS = (
         run_trials,
         failing_runs_exactly,
         Twin("one epoch fewer", lambda t: failing_runs_exactly(hasty(t))),
-        statements=("lemma-5.5",),
+        statements=("lemma-5.5", "epoch-count"),
     ),
     law_claim(
         "theorem-5.11",
