@@ -446,7 +446,10 @@ def verify_claim(
     if not searched_twins and claim.expected == "verified":
         raise InputError(f"twins of {claim.identifier}", claim.twins, "at least one")
     replayed = Search() if record is None else _replay(claim, record)
-    main = _tried(claim, profile, start)
+    if claim.instances is None:
+        main = search(claim.strategy(), claim.check, examples_at(claim, profile), start)
+    else:
+        main = measure_all(claim.instances(profile), claim.check)
     if record is not None and not main.refuted and replayed.worst >= main.worst:
         main.worst, main.worst_instance = replayed.worst, replayed.worst_instance
     twins = []
@@ -485,13 +488,6 @@ def verify_claim(
         seconds=time.perf_counter() - began,
         record=None if record is None else record.ratio,
     )
-
-
-def _tried(claim: Claim, profile: str, start: int) -> Search:
-    """Measure a claim on its instances, or search for some."""
-    if claim.instances is None:
-        return search(claim.strategy(), claim.check, examples_at(claim, profile), start)
-    return measure_all(claim.instances(profile), claim.check)
 
 
 def examples_at(claim: Claim, profile: str) -> int:
@@ -552,7 +548,8 @@ def improved_record(
     """Search for a larger measured / bound than the one on record.
 
     The instance is shrunk: the smallest that reaches the ratio.  For a claim that is known to be
-    false it is the smallest counterexample.
+    false it is the smallest counterexample.  A claim that lists its instances needs no record: they
+    are all measured every time.
 
     Returns:
         The record to be, or None if the one that stands is as good: the same ratio or a larger
@@ -563,15 +560,17 @@ def improved_record(
     """
     if profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
+    if claim.instances is not None:
+        return None
     examples = examples_at(claim, profile)
-    found = _tried(claim, profile, start)
+    found = search(claim.strategy(), claim.check, examples, start)
     if found.refuted:
         if claim.expected != "refuted":
             return None
         instance = found.counterexample
     else:
         instance = found.worst_instance
-        if found.worst > 0 and claim.instances is None:  # a list has its smallest first
+        if found.worst > 0:
             instance = _smallest(claim, found.worst, examples, start) or instance
     ratio = _ratio_of(_measured(claim, instance))
     if ratio is None:
