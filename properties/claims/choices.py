@@ -526,7 +526,7 @@ def literals(profile: str) -> Iterator[Literal]:
     """Yield small targets with both sets of parameters."""
     for target in small_targets(profile):
         yield Literal(target, fmpq(1, 2), fmpq(1, 2), tolerant=False)
-        yield Literal(target, QUARTER, QUARTER, tolerant=True)
+        yield Literal(target, QUARTER, fmpq(1, 100), tolerant=True)
 
 
 def broken_promises(

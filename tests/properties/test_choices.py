@@ -478,7 +478,8 @@ def test_every_claim_is_an_exact_law_on_a_list(claim):
     assert len(first) >= 10
 
 
+@pytest.mark.parametrize("profile", ["quick", "ci"])
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.identifier)
-def test_twins_are_refuted_on_the_short_list(claim):
+def test_twins_are_refuted_on_the_shorter_lists(claim, profile):
     for twin in claim.twins:
-        assert measure_all(claim.instances("quick"), twin.check).refuted, twin.name
+        assert measure_all(claim.instances(profile), twin.check).refuted, twin.name
