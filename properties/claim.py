@@ -157,6 +157,11 @@ class Claim:
         if share is not None and not (2 * share > 1 and share < 1):
             raise InputError(f"tightening of {self.identifier}", share, "in (1/2, 1)")
 
+    @property
+    def searched(self) -> bool:
+        """True if a search draws the instances, so that one can be on record."""
+        return self.instances is None and self.grade in ("searched", "exact law")
+
 
 @dataclass
 class Search:
@@ -560,7 +565,7 @@ def improved_record(
     """
     if profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
-    if claim.instances is not None:
+    if not claim.searched:
         return None
     examples = examples_at(claim, profile)
     found = search(claim.strategy(), claim.check, examples, start)

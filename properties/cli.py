@@ -95,6 +95,7 @@ def verify(
     claims = claims_named(names, CLAIMS)
     processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
     if update_records:
+        claims = [claim for claim in claims if claim.searched]
         _update_records(claims, profile, start, processes, as_json)
         return
     verdicts = []

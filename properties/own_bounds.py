@@ -110,10 +110,10 @@ def check_bound(
         raise InputError("statement", identifier, "one of " + ", ".join(STATEMENTS))
     if not (isinstance(seconds, int | float) and seconds > 0):
         raise InputError("seconds", seconds, "a positive number")
-    citing = [c for c in CLAIMS.values() if identifier in c.statements]
+    citing = [c for c in CLAIMS.values() if identifier in c.statements and c.searched]
     citing = [c for c in citing if c.expected == "verified"] or citing
     if not citing:
-        raise InputError("statement", identifier, "one with a claim")
+        raise InputError("statement", identifier, "one with a claim that is searched")
     calls = [0]
     adapted = _adapted(STATEMENTS[identifier], function, calls)
     began = time.monotonic()

@@ -168,7 +168,7 @@ def used(claim: Claim, examples: int = 4) -> set[str]:
 
 
 def searched() -> list[str]:
-    return [n for n, c in CLAIMS.items() if c.grade in ("searched", "exact law")]
+    return [n for n, c in CLAIMS.items() if c.searched]
 
 
 @pytest.mark.parametrize("identifier", searched())

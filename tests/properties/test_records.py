@@ -53,8 +53,7 @@ def plant(folder, ratio, instance, name="test"):
 def test_there_is_a_record_for_every_searched_claim_and_for_nothing_else():
     found = {path.stem for path in FOLDER.glob("*.json")}
     assert found <= set(CLAIMS)
-    searched = {n for n, c in CLAIMS.items() if c.instances is None}
-    assert {n for n in searched if CLAIMS[n].grade in ("searched", "exact law")} <= found
+    assert {n for n, c in CLAIMS.items() if c.searched} <= found
 
 
 @pytest.mark.parametrize("identifier", [p.stem for p in sorted(FOLDER.glob("*.json"))])
@@ -359,6 +358,13 @@ def test_records_are_updated_by_the_command_and_only_for_the_better(folder):
     assert found == {"claim": "test", "before": record.ratio, "improved": None}
     assert load("test", folder) == record
     assert "1 of 1 claims" in call()
+
+
+def test_only_claims_that_are_searched_have_records(folder, monkeypatch):
+    claim = replace(properties.cli.CLAIMS["test"], grade="statistical")
+    monkeypatch.setattr(properties.cli, "CLAIMS", {"test": claim})
+    assert "0 of 0 records improved" in call("--update-records")
+    assert load("test", folder) is None
 
 
 def test_the_command_says_which_record_is_not_reproduced(folder):
