@@ -165,7 +165,7 @@ class Claim:
     @property
     def searched(self) -> bool:
         """True if a search draws the instances, so that one can be on record."""
-        return self.grade in ("searched", "exact law")
+        return self.instances is None and self.grade in ("searched", "exact law")
 
 
 @dataclass
@@ -289,6 +289,7 @@ def measure_all(instances: Iterable[Any], check: Check) -> Search:
         ratio = measurement.ratio()
         if ratio > found.worst or found.worst_instance is None:
             found.worst, found.worst_instance = ratio, instance
+            found.worst_measurement = measurement
     return found
 
 
@@ -626,7 +627,8 @@ def improved_record(
     """Search for a larger measured / bound than the one on record.
 
     The instance is shrunk: the smallest that reaches the ratio.  For a claim that is known to be
-    false it is the smallest counterexample.
+    false it is the smallest counterexample.  A claim that lists its instances needs no record: they
+    are all measured every time.
 
     Returns:
         The record to be, or None if the one that stands is as good: the same ratio or a larger
@@ -637,8 +639,8 @@ def improved_record(
     """
     if profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
-    if claim.trials is not None:
-        return None  # a single run is no instance to keep
+    if not claim.searched:
+        return None  # nothing that a list or a single run would have to keep
     examples = examples_at(claim, profile)
     found = search(claim.strategy(), claim.check, examples, start)
     if found.refuted:

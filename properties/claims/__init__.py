@@ -20,6 +20,7 @@ from properties.claims import (
     transfer,
     validation,
 )
+from properties.exhaustive import SmallIsan
 from properties.instances import register
 
 _MODULES = (
@@ -48,8 +49,12 @@ CLAIMS: dict[str, Claim] = {
 
 # dataclasses that instances are made of, so that records can hold them
 register(
+    SmallIsan,
     access.Coin,
     boolean.Functions,
+    choices.Literal,
+    choices.RowLaw,
+    choices.Trial,
     potential.Potential,
     queries.Layered,
     queries.NoisySize,
