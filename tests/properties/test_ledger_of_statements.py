@@ -27,6 +27,15 @@ WITHOUT_STATEMENT = {
     "telescope": "entries where an identity fails",
     "witness-new": "witnesses that are not new",
     "lemma-5.12": "queries of another shape",
+    "def-1.2": "entries of another value",
+    "ledger": "calls that are counted wrongly",
+    "distances": "distances that differ",
+    "sampler": "words that differ",
+    "program-order": "solutions that depend on the order of calls",
+    "algorithm-2-uniform": "tokens that are not uniform",
+    "lean-stem-progress": "stems that raise no rank",
+    "network-and-programs": "logits that differ",
+    "lean-counts": "queries that are counted wrongly",
     # the right-hand side is part of the objects: nothing is computed
     "fact-1.1-dimension": "the largest cut rank",
     "fact-1.1-converse": "the dimension",
@@ -34,6 +43,9 @@ WITHOUT_STATEMENT = {
     "hidden-markov-rank": "the number of hidden states",
     "def-5.2": "the 2 of the definition",
     "acceptance": "the threshold of the run",
+    "def-4.1": "the oracle's own xi",
+    "lean-basis": "the cut ranks",
+    "batch-law": "2^-40, a number",
 }
 """Claims that cite no statement, and what stands on their right-hand side."""
 
