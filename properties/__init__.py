@@ -1,6 +1,7 @@
 """Strategies for the theory's objects, claims about them, and the search that breaks them."""
 
 from properties.claim import Claim, Measurement, Twin, Verdict, search, verify_claim
+from properties.conformance import ConformanceReport, check_learner, own_learner
 from properties.strategies import (
     branching_programs,
     cauchy_teachers,
@@ -29,11 +30,13 @@ from properties.strategies import (
 
 __all__ = [
     "Claim",
+    "ConformanceReport",
     "Measurement",
     "Twin",
     "Verdict",
     "branching_programs",
     "cauchy_teachers",
+    "check_learner",
     "copies",
     "fourier_sparse",
     "hard_teachers",
@@ -44,6 +47,7 @@ __all__ = [
     "low_rank_matrices",
     "noisy_oracles",
     "noisy_parities",
+    "own_learner",
     "perturbed_isans",
     "potentials",
     "rationals",
