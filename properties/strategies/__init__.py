@@ -42,13 +42,19 @@ from properties.strategies.models import (
 )
 from properties.strategies.oracles import ApproximateOracle, noisy_oracles
 from properties.strategies.rows import logit_pairs, low_rank_matrices, row_families
-from properties.strategies.sequences import Potential, potentials, witness_sequences
+from properties.strategies.sequences import (
+    Potential,
+    Witnesses,
+    potentials,
+    witness_sequences,
+)
 
 __all__ = [
     "ApproximateOracle",
     "HardTeacher",
     "Potential",
     "Span",
+    "Witnesses",
     "branching_programs",
     "cauchy_teachers",
     "copies",

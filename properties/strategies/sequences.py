@@ -18,26 +18,27 @@ from properties.strategies.basic import Span, check_span
 
 @dataclass(frozen=True)
 class Potential:
-    """What Lemma 5.1 speaks of: v_1..v_W, phi_1..phi_W in R^d, and numbers D_j(i) for i <= j.
+    """What Lemma 5.1 speaks of: v_1..v_W and phi_1..phi_W in R^d, with numbers D_j(i), i <= j.
+
+    Here D_j(i) = 0 for i < j, and D_j(j) is as far from 0 as the error of those zeros allows.
 
     Attributes:
         v, phi: the vectors.
-        readings: row j holds D_j(1)..D_j(j); all are 0 but the last, which is not.
     """
 
     v: tuple[RationalRow, ...]
     phi: tuple[RationalRow, ...]
-    readings: tuple[RationalRow, ...]
 
-    @staticmethod
-    def of(v: Sequence[RationalRow], phi: Sequence[RationalRow]) -> Potential:
-        """Return the vectors with D_j(j) as far from 0 as the error of the zeros allows."""
+    @property
+    def readings(self) -> tuple[RationalRow, ...]:
+        """The numbers D_j(1)..D_j(j), row by row."""
+        v, phi = self.v, self.phi
         e = max((abs(dot(v[j], phi[i])) for j in range(len(v)) for i in range(j)), default=fmpq(0))
         found = []
         for j, (x, y) in enumerate(zip(v, phi, strict=True)):
             last = dot(x, y)
             found.append((*(fmpq(0),) * j, last + e if last > 0 else last - e))
-        return Potential(tuple(v), tuple(phi), tuple(found))
+        return tuple(found)
 
     @property
     def dimension(self) -> int:
@@ -72,6 +73,23 @@ class Potential:
     def r2(self) -> fmpq:
         """Return R^2, the largest squared length of a phi_j."""
         return max(dot(x, x) for x in self.phi)
+
+
+@dataclass(frozen=True)
+class Witnesses(Potential):
+    """A sequence found in a table of logits that is read with errors.
+
+    Attributes:
+        v, phi: the vectors.
+        read: the numbers D_j(1)..D_j(j), row by row, as they were read.
+    """
+
+    read: tuple[RationalRow, ...]
+
+    @property
+    def readings(self) -> tuple[RationalRow, ...]:
+        """The numbers D_j(1)..D_j(j), row by row."""
+        return self.read
 
 
 def dot(x: RationalRow, y: RationalRow) -> fmpq:
@@ -116,7 +134,7 @@ def potentials(
                 orthogonal.append(rest)
             v.append(x)
             phi.append(y)
-        return Potential.of(v, phi)
+        return Potential(tuple(v), tuple(phi))
 
     return drawn()
 
@@ -135,7 +153,7 @@ def witness_sequences(
     histories: Span = (1, 4),
     futures: Span = (1, 5),
     xi: object = 0,
-) -> SearchStrategy[Potential]:
+) -> SearchStrategy[Witnesses]:
     """Return sequences for Lemma 5.1 as Algorithm 1 finds them in a table of logits.
 
     A table <u_h, v_f> of rank at most d is read with errors -xi, 0 or xi.  Futures are taken from
@@ -156,7 +174,7 @@ def witness_sequences(
         raise InputError("xi", text(off), "a rational of at least 0")
 
     @st.composite
-    def drawn(draw: DrawFn) -> Potential:
+    def drawn(draw: DrawFn) -> Witnesses:
         d = draw(st.integers(*dimensions))
         n, m = draw(st.integers(*histories)), draw(st.integers(*futures))
 
@@ -181,7 +199,7 @@ def witness_sequences(
                     chosen.append(f)
                     break
         assume(chosen)
-        return Potential(tuple(v), tuple(columns[f] for f in chosen), tuple(readings))
+        return Witnesses(tuple(v), tuple(columns[f] for f in chosen), tuple(readings))
 
     return drawn()
 
