@@ -72,9 +72,35 @@ def centred(row: Sequence[float]) -> tuple[float, ...]:
     return found
 
 
+def centred_rows(m: Array, shape: tuple[int, int]) -> Array | None:
+    """Return an array of finite rows less their means; None if it is not one of that shape."""
+    if m.shape != shape or m.dtype.kind not in "fiu":
+        return None
+    rows = m.astype(np.float64)
+    if not np.isfinite(rows).all():
+        return None
+    means = rows.mean(axis=1, keepdims=True)
+    means[np.abs(means) <= CENTRED * np.abs(rows).max(axis=1, keepdims=True)] = 0.0
+    found: Array = rows - means
+    return found if np.isfinite(found).all() else None
+
+
 def from_rational(row: RationalRow, unit: LogitUnit) -> tuple[float, ...]:
     """Return rational logits in the given unit as floats in nats, correctly rounded."""
     return tuple(balls.nearest_float(unit.in_nats(x)) for x in row)
+
+
+def softmax(m: Array) -> Array:
+    """Return the softmax of every row."""
+    weights = np.exp(m - m.max(axis=1, keepdims=True))
+    found: Array = weights / weights.sum(axis=1, keepdims=True)
+    return found
+
+
+def scaled(row: Sequence[float], unit: LogitUnit) -> tuple[float, ...]:
+    """Return float logits in the given unit as floats in nats."""
+    size = balls.nearest_float(unit.nats)
+    return tuple(x * size for x in row)
 
 
 def to_rational(row: Sequence[float]) -> RationalRow:
@@ -122,3 +148,49 @@ def coordinates(basis: Array, rows: Array) -> Array | None:
     scale = float(np.abs(rows).max()) if rows.size else 0.0
     error = float(np.abs(found @ basis - rows).max()) if rows.size else 0.0
     return found if error <= 100 * RANK_TOLERANCE * max(scale, 1.0) else None
+
+
+def fit(basis: Array, rows: Array) -> Array:
+    """Return the least-squares coefficients of ``rows`` in ``basis``."""
+    if basis.shape[0] == 0:
+        return np.zeros((rows.shape[0], 0))
+    found: Array = np.linalg.lstsq(basis.T, rows.T, rcond=None)[0].T
+    return found
+
+
+def extension(basis: Array, rows: Array, slack: float, most: int | None = None) -> tuple[int, ...]:
+    """Return indices of rows that the basis needs besides its own.
+
+    As long as some row's fit is off by more than ``slack * (1 + sum of |coefficients|)`` in some
+    entry, the row with the largest remainder joins.
+
+    Args:
+        basis: r x w.
+        rows: n x w.
+        slack: > 0; the tolerance of the rank decision.
+        most: how many rows may join.
+
+    Complexity: one least-squares problem per row that joins.
+    """
+    chosen: list[int] = []
+    while len(rows) and (most is None or len(chosen) < most):
+        here = np.concatenate([basis, rows[chosen]])
+        coefficients = fit(here, rows)
+        error = np.abs(rows - coefficients @ here).max(axis=1, initial=0.0)
+        excess = error - slack * (1 + np.abs(coefficients).sum(axis=1))
+        if not (excess > 0).any() or len(here) >= rows.shape[1]:
+            break
+        chosen.append(int(np.where(excess > 0, error, -1.0).argmax()))
+    return tuple(chosen)
+
+
+def spectral_rank(m: Array, error: float) -> int:
+    """Return the least r whose best rank-r approximation is off by ``error`` in the mean.
+
+    The mean is the root of the mean square over all entries: the tail of the singular values.
+    """
+    if m.size == 0:
+        return 0
+    values = np.linalg.svd(m, compute_uv=False)
+    tails = np.sqrt(np.append(np.cumsum((values**2)[::-1])[::-1], 0.0) / m.size)
+    return int(np.argmax(tails <= error))
