@@ -89,6 +89,8 @@ class Learner(Protocol):
     ) -> Learned:
         """Return a model within total variation epsilon, except with probability delta.
 
+        It returns always: where it has failed, any model will do.
+
         Args:
             oracle: ``oracle.logits(prefixes)`` returns a tuple of k Fractions per prefix, fixed up
                 to a constant per prefix; a prefix is a tuple of 0..T-1 tokens out of 0..k-1.
