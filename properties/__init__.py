@@ -1,17 +1,23 @@
 """Strategies for the theory's objects, claims about them, and the search that breaks them."""
 
 from properties.claim import Claim, Measurement, Twin, Verdict, search, verify_claim
+from properties.conformance import ConformanceReport, check_learner, own_learner
 from properties.own_bounds import BoundVerdict, check_bound
 from properties.strategies import (
+    branching_programs,
     cauchy_teachers,
     copies,
     fourier_sparse,
     hard_teachers,
     hidden_markov_models,
     isans,
+    layered_isans,
     logit_pairs,
     low_rank_matrices,
+    noisy_oracles,
     noisy_parities,
+    perturbed_isans,
+    potentials,
     rationals,
     row_families,
     seeds,
@@ -19,25 +25,34 @@ from properties.strategies import (
     tabulated_models,
     targets,
     wide_rationals,
+    witness_sequences,
     words_of,
 )
 
 __all__ = [
     "BoundVerdict",
     "Claim",
+    "ConformanceReport",
     "Measurement",
     "Twin",
     "Verdict",
+    "branching_programs",
     "cauchy_teachers",
     "check_bound",
+    "check_learner",
     "copies",
     "fourier_sparse",
     "hard_teachers",
     "hidden_markov_models",
     "isans",
+    "layered_isans",
     "logit_pairs",
     "low_rank_matrices",
+    "noisy_oracles",
     "noisy_parities",
+    "own_learner",
+    "perturbed_isans",
+    "potentials",
     "rationals",
     "row_families",
     "search",
@@ -47,5 +62,6 @@ __all__ = [
     "targets",
     "verify_claim",
     "wide_rationals",
+    "witness_sequences",
     "words_of",
 ]

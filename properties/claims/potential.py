@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from flint import fmpq
 from hypothesis import assume
-from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn, SearchStrategy
+from hypothesis.strategies import SearchStrategy
 
 from bounds.potential import (
     elliptic_potential,
@@ -22,94 +19,14 @@ from llr.numbers.rational import RationalRow, rational
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
-from properties.strategies import low_rank_matrices
-
-
-@dataclass(frozen=True)
-class Potential:
-    """Vectors v_1..v_W and phi_1..phi_W, small where they must be orthogonal.
-
-    The numbers D_j(i) of Lemma 5.1 are 0 for i < j and <v_j, phi_j> for i = j, up to an error e
-    that is read off the vectors.
-    """
-
-    v: tuple[RationalRow, ...]
-    phi: tuple[RationalRow, ...]
-
-    @property
-    def error(self) -> fmpq:
-        """Return e, the largest |<v_j, phi_i>| with i < j."""
-        pairs = ((j, i) for j in range(len(self.v)) for i in range(j))
-        return max((abs(dot(self.v[j], self.phi[i])) for j, i in pairs), default=fmpq(0))
-
-    @property
-    def b2(self) -> fmpq:
-        """Return B^2."""
-        return max(dot(x, x) for x in self.v)
-
-    @property
-    def r2(self) -> fmpq:
-        """Return R^2."""
-        return max(dot(x, x) for x in self.phi)
-
-    @property
-    def gain(self) -> fmpq:
-        """Return g - e, the least |<v_j, phi_j>|."""
-        return min(abs(dot(x, y)) for x, y in zip(self.v, self.phi, strict=True))
-
-
-def dot(x: RationalRow, y: RationalRow) -> fmpq:
-    """Return the inner product."""
-    return sum((a * b for a, b in zip(x, y, strict=True)), fmpq(0))
-
-
-@st.composite
-def potentials(
-    draw: DrawFn,
-    *,
-    dimensions: tuple[int, int] = (1, 3),
-    exact: bool = False,
-    error: fmpq = fmpq(0),
-) -> Potential:
-    """Return sequences for Lemma 5.1.
-
-    Args:
-        dimensions: least and largest d.
-        exact: make <v_j, phi_i> = 0 for i < j, by projecting.
-        error: with ``exact``, then move every entry of v_j by up to four times this much.
-    """
-    d = draw(st.integers(*dimensions))
-    entries = st.integers(-4, 4).map(fmpq)
-    vectors = st.lists(entries, min_size=d, max_size=d).map(tuple)
-    length = draw(st.integers(1, d if exact else d + 3))
-    phi: list[RationalRow] = []
-    v: list[RationalRow] = []
-    orthogonal: list[RationalRow] = []
-    for _ in range(length):
-        x, y = draw(vectors), draw(vectors)
-        if exact:
-            for known in orthogonal:
-                share = dot(x, known) / dot(known, known)
-                x = tuple(a - share * b for a, b in zip(x, known, strict=True))
-        if exact and error != 0:
-            x = tuple(a + error * b for a, b in zip(x, draw(vectors), strict=True))
-        assume(dot(x, y) != 0)
-        rest = y
-        for known in orthogonal:
-            share = dot(y, known) / dot(known, known)
-            rest = tuple(a - share * b for a, b in zip(rest, known, strict=True))
-        if any(rest):
-            orthogonal.append(rest)
-        v.append(x)
-        phi.append(y)
-    return Potential(tuple(v), tuple(phi))
+from properties.strategies import Potential, low_rank_matrices, potentials
 
 
 def _sides(p: Potential, d: int) -> Measurement:
     found = []
     for exponent in (-6, -2, 0, 2, 6):
         left, right = elliptic_potential(
-            len(p.v), d, p.b2, p.r2, p.error, p.error + p.gain, fmpq(2) ** exponent
+            len(p.v), d, p.b2, p.r2, p.error, p.threshold, fmpq(2) ** exponent
         )
         found.append(Measurement(left, right))
     return worst(found)
@@ -117,12 +34,12 @@ def _sides(p: Potential, d: int) -> Measurement:
 
 def potential(p: Potential) -> Measurement:
     """Measure both sides of Lemma 5.1 for five values of lam."""
-    return _sides(p, len(p.v[0]))
+    return _sides(p, p.dimension)
 
 
 def potential_without_error(p: Potential) -> Measurement:
     """Assumption dropped: e = 0, though the vectors are not orthogonal."""
-    found = elliptic_potential(len(p.v), len(p.v[0]), p.b2, p.r2, 0, p.gain, fmpq(1, 1 << 16))
+    found = elliptic_potential(len(p.v), p.dimension, p.b2, p.r2, 0, p.gain, fmpq(1, 1 << 16))
     return Measurement(*found)
 
 
@@ -137,14 +54,14 @@ def forbidden_beyond_gain(p: Potential) -> Measurement:
 
 
 def _forbidden(p: Potential, gain: fmpq) -> Measurement:
-    found = sequence_refuted(len(p.v), len(p.v[0]), p.b2, p.r2, p.error, p.error + gain)
+    found = sequence_refuted(len(p.v), p.dimension, p.b2, p.r2, p.error, p.error + gain)
     return Measurement.of(int(found))
 
 
 def exact_length(p: Potential) -> Measurement:
     """Measure the length of a sequence with e = 0."""
     assume(p.error == 0)
-    return Measurement.of(len(p.v), elliptic_potential_exact(len(p.v[0])))
+    return Measurement.of(len(p.v), elliptic_potential_exact(p.dimension))
 
 
 def exact_length_tightened(p: Potential) -> Measurement:
@@ -160,11 +77,11 @@ CONSTANT = 4
 def printed_length(p: Potential, constant: int = CONSTANT) -> Measurement:
     """Measure the length of a sequence with g >= C e sqrt(d log(R B W / e))."""
     assume(p.error > 0)
-    d, w = len(p.v[0]), len(p.v)
+    d, w = p.dimension, len(p.v)
     largest, longest = sqrt(p.b2), sqrt(p.r2)
     logarithm = log(largest * longest * w / p.error)
     assume(logarithm > 0)
-    threshold = p.error + p.gain
+    threshold = p.threshold
     square = logarithm * d * (constant * constant) * p.error * p.error
     assume(square <= threshold * threshold)
     return Measurement(

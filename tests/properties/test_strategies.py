@@ -13,20 +13,31 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+import properties
+from bounds.potential import elliptic_potential, elliptic_potential_exact
 from llr.errors import InputError
 from llr.models.base import LanguageModel, TabulatedModel, words
 from llr.models.isan import Isan
 from llr.models.logits import cut_ranks_by_enumeration
+from llr.models.teachers import cauchy_teacher
 from llr.numbers.rational import rank as flint_rank
 from llr.numbers.units import NAT, LogitUnit
 from properties import checkers, strategies
 from properties.strategies import (
+    branching_programs,
+    cauchy_teachers,
     copies,
     fourier_sparse,
+    hard_teachers,
+    hidden_markov_models,
     isans,
+    layered_isans,
     logit_pairs,
     low_rank_matrices,
+    noisy_oracles,
     noisy_parities,
+    perturbed_isans,
+    potentials,
     rationals,
     row_families,
     seeds,
@@ -34,6 +45,7 @@ from properties.strategies import (
     tabulated_models,
     targets,
     wide_rationals,
+    witness_sequences,
     words_of,
 )
 
@@ -87,22 +99,28 @@ def plain(row):
 # -- the public names ---------------------------------------------------------------------------
 
 PUBLIC = {
-    name: value
-    for name, value in vars(strategies).items()
-    if inspect.isfunction(value)
-    and not name.startswith("_")
-    and value.__module__ == strategies.__name__
+    name: getattr(strategies, name)
+    for name in strategies.__all__
+    if inspect.isfunction(getattr(strategies, name))
 }
 
 
 def test_these_strategies_are_public():
-    assert set(PUBLIC) >= {
+    assert set(PUBLIC) == {
+        "branching_programs",
+        "cauchy_teachers",
         "copies",
         "fourier_sparse",
+        "hard_teachers",
+        "hidden_markov_models",
         "isans",
+        "layered_isans",
         "logit_pairs",
         "low_rank_matrices",
+        "noisy_oracles",
         "noisy_parities",
+        "perturbed_isans",
+        "potentials",
         "rationals",
         "row_families",
         "seeds",
@@ -110,8 +128,20 @@ def test_these_strategies_are_public():
         "tabulated_models",
         "targets",
         "wide_rationals",
+        "witness_sequences",
         "words_of",
     }
+
+
+@pytest.mark.parametrize("name", sorted(PUBLIC))
+def test_the_package_has_them_too(name):
+    assert getattr(properties, name) is PUBLIC[name]
+    assert name in properties.__all__
+
+
+def test_names_are_plural():
+    singular = {"fourier_sparse", "words_of"}  # an adjective; plural before its "of"
+    assert all(name.endswith("s") or name in singular for name in PUBLIC)
 
 
 @pytest.mark.parametrize("name", list(PUBLIC))
@@ -139,6 +169,14 @@ SPANS = {
     "row_families": {"rows": 1, "columns": 1},
     "low_rank_matrices": {"rows": 1, "columns": 1, "ranks": 1},
     "logit_pairs": {"alphabet_sizes": 2},
+    "layered_isans": {"horizons": 1, "alphabet_sizes": 2, "widths": 1},
+    "perturbed_isans": {"horizons": 1, "alphabet_sizes": 2, "dimensions": 1},
+    "branching_programs": {"bits": 1, "lengths": 0},
+    "hard_teachers": {"bits": 1, "copies_made": 0},
+    "cauchy_teachers": {"bits": 1},
+    "hidden_markov_models": {"horizons": 1, "alphabet_sizes": 2, "hidden_states": 1},
+    "potentials": {"dimensions": 1},
+    "witness_sequences": {"dimensions": 1, "histories": 1, "futures": 1},
 }
 BAD = [
     (
@@ -162,7 +200,8 @@ def test_these_options_are_spans():
         for p in inspect.signature(value).parameters.values()
         if isinstance(p.default, tuple) and p.name != "units"
     }
-    assert spans >= {(name, option) for name, options in SPANS.items() for option in options}
+    spans -= {(name, option) for name, option in spans if option in ("noises", "xis")}
+    assert spans == {(name, option) for name, options in SPANS.items() for option in options}
 
 
 @bad_options
@@ -194,10 +233,47 @@ def test_words_need_a_length():
         words_of(alphabet_size=2, length=-1)
 
 
-@pytest.mark.parametrize("name", ["isans", "logit_pairs"])
+@pytest.mark.parametrize("name", ["isans", "layered_isans", "logit_pairs"])
 def test_units_cannot_be_none_at_all(name):
     with pytest.raises(InputError, match=r"^units must be "):
         PUBLIC[name](units=())
+
+
+@pytest.mark.parametrize("name", ["noisy_oracles", "perturbed_isans"])
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"noises": ()}, "noises must be at least one of random, adversarial, rounding, not ()"),
+        (
+            {"noises": ("random", "pink")},
+            "noise must be one of random, adversarial, rounding, not 'pink'",
+        ),
+        ({"xis": ()}, "xis must be at least one positive rational, not ()"),
+        ({"xis": ("1/7", 0)}, "xi must be positive for noise random, not '0'"),
+        ({"xis": (0.5,)}, "xis must be a rational (int, Fraction or string p/q), not 0.5"),
+    ],
+    ids=["no noise", "unknown noise", "no xi", "xi zero", "xi float"],
+)
+def test_bad_noises_fail_at_once(name, options, message):
+    with pytest.raises(InputError) as caught:
+        PUBLIC[name](**options)
+    assert str(caught.value) == message
+
+
+def test_wide_isans_cannot_have_integer_logits():
+    with pytest.raises(InputError, match=r"^wide must be False together with integers, not True$"):
+        isans(wide=True, integers=True)
+
+
+def test_bad_errors_of_sequences_fail_at_once():
+    with pytest.raises(InputError, match=r"^error must be a rational of at least 0, not '-1'$"):
+        potentials(exact=True, error=fmpq(-1))
+    with pytest.raises(InputError, match=r"^error must be 0, or given together with exact=True"):
+        potentials(error=fmpq(1, 10))
+    with pytest.raises(InputError, match=r"^xi must be a rational of at least 0, not '-1/2'$"):
+        witness_sequences(xi="-1/2")
+    with pytest.raises(InputError, match=r"^xi must be a rational"):
+        witness_sequences(xi=0.1)
 
 
 # -- smallest instances -------------------------------------------------------------------------
@@ -717,3 +793,494 @@ def test_words_reach_every_token():
 def test_seeds_are_valid(seed):
     assert isinstance(seed, int)
     assert 0 <= seed < 2**32
+
+
+# -- ISANs: every size, huge and tiny entries, drops of rank --------------------------------------
+
+HUGE, TINY = 10**12, Fraction(9, 10**12)
+
+ISAN_OPTION_CORNERS = {
+    "k = 8, T = 1": (
+        isans(horizons=(1, 2), alphabet_sizes=(2, 8)),
+        lambda m: (m.alphabet_size, m.horizon) == (8, 1),
+    ),
+    "k = 8, T = 2, rank 2 at the second cut": (
+        isans(horizons=(1, 2), alphabet_sizes=(2, 8), dimensions=(2, 2)),
+        lambda m: m.alphabet_size == 8 and m.cut_ranks()[1:] == (2,),
+    ),
+    "two histories with one state": (
+        isans(horizons=(2, 3)),
+        lambda m: any(any(r) and all_rows(m)[1:].count(r) > 1 for r in all_rows(m)[1:]),
+    ),
+    "huge logit": (
+        isans(wide=True),
+        lambda m: any(abs(x) >= HUGE for r in all_rows(m) for x in plain(r)),
+    ),
+    "tiny logit": (
+        isans(wide=True),
+        lambda m: any(0 < abs(x) <= TINY for r in all_rows(m) for x in plain(r)),
+    ),
+    "huge and tiny logits in one model": (
+        isans(wide=True),
+        lambda m: (
+            any(abs(x) >= HUGE for r in all_rows(m) for x in plain(r))
+            and any(0 < abs(x) <= TINY for r in all_rows(m) for x in plain(r))
+        ),
+    ),
+    "tiny entry in a transition": (
+        isans(wide=True, horizons=(2, 2)),
+        lambda m: any(0 < abs(x) <= TINY for a in transitions(m) for row in a for x in row),
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", list(ISAN_OPTION_CORNERS))
+def test_corners_of_isans_with_options(corner):
+    strategy, condition = ISAN_OPTION_CORNERS[corner]
+    assert condition(any_with(strategy, condition))
+
+
+def test_isans_are_not_wide_unless_said():
+    never(isans(), ISAN_OPTION_CORNERS["tiny logit"][1])
+
+
+@some
+@given(isans(wide=True, horizons=(2, 3), alphabet_sizes=(2, 4)))
+def test_wide_isans_are_valid(model):
+    check_isan(model, (2, 3), (2, 4), (1, 3))
+
+
+def test_every_alphabet_from_2_to_8():
+    for k in range(2, 9):
+        found = any_with(
+            isans(horizons=(1, 2), alphabet_sizes=(2, 8)), lambda m, k=k: m.alphabet_size == k
+        )
+        assert found.alphabet_size == k
+
+
+LAYERED_CORNERS = {
+    "drops at one cut and rises again": lambda m: m.cut_ranks() in ((1, 2, 1, 2), (1, 2, 1, 2, 1)),
+    "rank 3": lambda m: max(m.cut_ranks()) == 3,
+    "T = 1": lambda m: m.horizon == 1,
+    "T = 5": lambda m: m.horizon == 5,
+    "all logits zero": lambda m: m.horizon > 1 and not any(map(any, all_rows(m))),
+}
+
+
+@pytest.mark.parametrize("corner", list(LAYERED_CORNERS))
+def test_corners_of_layered_isans(corner):
+    assert LAYERED_CORNERS[corner](any_with(layered_isans(), LAYERED_CORNERS[corner]))
+
+
+def test_the_smallest_layered_isan():
+    assert written(smallest(layered_isans())) == SMALLEST_ISAN
+    found = smallest(layered_isans(), lambda m: m.cut_ranks()[0] == 1)
+    assert (found.horizon, found.dimension, [abs(x) for x in plain(found.initial_state)]) == (
+        1,
+        1,
+        [1],
+    )
+
+
+@some
+@given(layered_isans(horizons=(2, 4), alphabet_sizes=(3, 4), widths=(2, 3), units=(LN2,)))
+def test_layered_isans_are_valid(model):
+    check_isan(model, (2, 4), (3, 4), (2, 3))
+    assert model.unit == LN2
+    assert all(r.q == 1 for b in model.readouts for r in (b * 12).entries())
+
+
+# -- perturbed ISANs and noisy oracles ------------------------------------------------------------
+
+
+def errors(model):
+    """What a perturbed model adds to every logit, in nats (its unit is the nat)."""
+    return [
+        x - y
+        for n in range(model.horizon)
+        for p in words(model.alphabet_size, n)
+        for x, y in zip(model.logits(p), model.model.logits(p), strict=True)
+    ]
+
+
+@some
+@given(perturbed_isans(horizons=(1, 3), alphabet_sizes=(2, 4), xis=("1/7", "1/100")))
+def test_perturbed_isans_are_valid(model):
+    check_model(model, (1, 3), (2, 4))
+    check_isan(model.model, (1, 3), (2, 4), (1, 3))
+    assert model.amplitude in (fmpq(1, 7), fmpq(1, 100))
+    assert all(
+        abs(x) <= Fraction(int(model.amplitude.p), int(model.amplitude.q)) for x in errors(model)
+    )
+
+
+PERTURBED_CORNERS = {
+    "the whole error somewhere": lambda m: Fraction(1, 7) in map(abs, errors(m)),
+    "no error at all": lambda m: not any(errors(m)),
+    "less than the whole, not zero": lambda m: 0 < max(map(abs, errors(m))) < Fraction(1, 7000),
+    "a rank that the ISAN has not": lambda m: (
+        m.horizon == 3 and max(cut_ranks_by_enumeration(m)) > max(cut_ranks_by_enumeration(m.model))
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", list(PERTURBED_CORNERS))
+def test_corners_of_perturbed_isans(corner):
+    found = any_with(perturbed_isans(horizons=(1, 3)), PERTURBED_CORNERS[corner])
+    assert PERTURBED_CORNERS[corner](found)
+
+
+def test_the_smallest_perturbed_isan():
+    found = smallest(perturbed_isans())
+    assert written(found.model) == SMALLEST_ISAN
+    assert found.amplitude == fmpq(1, 7000)
+
+
+def answered(oracle):
+    """Answers less the truth at every prefix, in units."""
+    asked = [p for n in range(oracle.model.horizon) for p in words(oracle.model.alphabet_size, n)]
+    answers = oracle.logits(asked)
+    assert [len(row) for row in answers] == [oracle.model.alphabet_size] * len(asked)
+    assert answers == oracle.logits(asked)  # a fixed function of the prefix
+    return [
+        x - y
+        for p, row in zip(asked, answers, strict=True)
+        for x, y in zip(plain(row), oracle.model.logits(p), strict=True)
+    ]
+
+
+@some
+@given(noisy_oracles(xis=("1/7", "1/1000")))
+def test_noisy_oracles_are_valid(oracle):
+    check_isan(oracle.model, (1, 4), (2, 3), (1, 4))
+    assert oracle.noise in ("random", "adversarial", "rounding")
+    assert oracle.xi in (fmpq(1, 7), fmpq(1, 1000))
+    unit = oracle.model.unit
+    assert all(
+        unit.in_nats(fmpq(x.numerator, x.denominator)) <= oracle.xi
+        for x in map(abs, answered(oracle))
+    )
+
+
+NOISY_CORNERS = {
+    "the whole error": lambda o: o.model.unit == NAT and Fraction(1, 7) in map(abs, answered(o)),
+    "no error anywhere": lambda o: not any(answered(o)),
+    "an error at the root alone": lambda o: (
+        o.model.horizon > 1 and any(answered(o)[:2]) and not any(answered(o)[2:])
+    ),
+    "unit not the nat": lambda o: o.model.unit != NAT and any(answered(o)),
+    "random": lambda o: o.noise == "random",
+    "adversarial": lambda o: o.noise == "adversarial",
+    "rounding": lambda o: o.noise == "rounding",
+}
+
+
+@pytest.mark.parametrize("corner", list(NOISY_CORNERS))
+def test_corners_of_noisy_oracles(corner):
+    assert NOISY_CORNERS[corner](any_with(noisy_oracles(), NOISY_CORNERS[corner]))
+
+
+def test_the_smallest_noisy_oracle_says_what_it_is():
+    found = smallest(noisy_oracles(models=isans()))
+    assert repr(found) == (
+        "ApproximateOracle(model=Isan(k=2, T=1, unit=nat, x0=[0], A=(), B=[0; 0]), "
+        "noise='random', xi=1/7000, seed=0)"
+    )
+
+
+def test_noisy_oracles_ask_the_models_given():
+    never(noisy_oracles(models=spikes()), lambda o: o.model.alphabet_size != 2)
+    found = any_with(noisy_oracles(models=spikes(), noises=("rounding",)), lambda o: True)
+    assert (found.noise, found.model.logits(())[0]) == ("rounding", found.model.horizon)
+
+
+# -- teachers and hidden Markov models ------------------------------------------------------------
+
+IDENTITY = (0, 1, 2, 3, 4)
+
+
+def test_the_smallest_teachers():
+    program = smallest(branching_programs())
+    assert [(i.index, i.zero, i.one) for i in program.instructions] == [(0, IDENTITY, IDENTITY)]
+    assert (program.start, program.accept) == (0, 0)
+    assert smallest(branching_programs(lengths=(0, 3))).instructions == ()
+    teacher = smallest(hard_teachers())
+    assert (teacher.bits, teacher.program, teacher.strength, teacher.padding) == (1, program, 1, 0)
+    assert teacher.model.horizon == 3
+    assert smallest(cauchy_teachers()).horizon == 3
+
+
+def values(program, n):
+    return {program.evaluate(x) for x in words(2, n)}
+
+
+PROGRAM_CORNERS = {
+    "accepts all": lambda p: len(p.instructions) == 2 and values(p, 3) == {1},
+    "rejects all": lambda p: values(p, 3) == {-1},
+    "parity of two bits": lambda p: all(
+        p.evaluate(x) == (-1) ** (x[0] + x[1]) for x in words(2, 3)
+    ),
+    "one bit read twice": lambda p: len({i.index for i in p.instructions}) < len(p.instructions),
+    "last bit read": lambda p: any(i.index == 2 for i in p.instructions),
+    "permutations that do not commute": lambda p: (
+        len(p.instructions) == 2
+        and any(
+            a[b[q]] != b[a[q]]
+            for a in [p.instructions[0].one]
+            for b in [p.instructions[1].one]
+            for q in range(5)
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", list(PROGRAM_CORNERS))
+def test_corners_of_branching_programs(corner):
+    found = any_with(branching_programs(bits=(3, 3)), PROGRAM_CORNERS[corner])
+    assert PROGRAM_CORNERS[corner](found)
+
+
+@some
+@given(branching_programs(bits=(2, 3), lengths=(1, 4)))
+def test_branching_programs_are_valid(program):
+    assert 1 <= len(program.instructions) <= 4
+    for instruction in program.instructions:
+        assert 0 <= instruction.index < 3
+        assert sorted(instruction.zero) == sorted(instruction.one) == list(IDENTITY)
+    assert 0 <= program.start < 5
+    assert 0 <= program.accept < 5
+
+
+@some
+@given(hard_teachers(bits=(1, 2), copies_made=(0, 2)))
+def test_hard_teachers_are_valid(teacher):
+    """The label's logit by hand: c (2 C + r) for token 1, C mismatched copies."""
+    n, length = teacher.bits, len(teacher.program.instructions)
+    model, c = teacher.model, teacher.strength
+    assert 1 <= n <= 2
+    assert 0 <= length <= 2
+    assert model.horizon == n + length + 1 + teacher.padding
+    check_isan(model, (2, 6), (2, 2), (n + 7, n + 7))
+    for prefix in words(2, n + length):
+        x, copies_seen = prefix[:n], prefix[n:]
+        read = [x[i.index] for i in teacher.program.instructions]
+        mismatched = sum(a != b for a, b in zip(read, copies_seen, strict=True))
+        assert model.logits(prefix)[1] == c * (2 * mismatched + teacher.program.run(copies_seen))
+
+
+def test_hard_teachers_of_every_kind():
+    for condition in (
+        lambda t: t.padding == 1,
+        lambda t: t.strength == 8,
+        lambda t: t.bits == 3 and len(t.program.instructions) == 2,
+        lambda t: values(t.program, t.bits) == {1, -1},
+    ):
+        assert condition(any_with(hard_teachers(), condition))
+
+
+@some
+@given(cauchy_teachers(bits=(1, 2)))
+def test_cauchy_teachers_are_valid(model):
+    check_isan(model, (3, 5), (2, 2), (2, 2))
+    n = model.horizon // 2
+    for prefix in words(2, 2 * n):
+        s = [int("".join(map(str, part)), 2) for part in (prefix[:n], prefix[n:])]
+        assert model.logits(prefix)[1] == Fraction(s[0] - s[1], 2)
+
+
+def test_cauchy_teachers_of_every_size():
+    for n in (1, 2, 3):
+        found = any_with(cauchy_teachers(), lambda m, n=n: m.horizon == 2 * n + 1)
+        assert found.cut_ranks() == cauchy_teacher(n).cut_ranks()
+
+
+def laws_of(model):
+    return [model.initial, *model.transitions, *model.emissions]
+
+
+HIDDEN_MARKOV_CORNERS = {
+    "one state": lambda m: m.hidden_states == 1,
+    "three states": lambda m: m.hidden_states == 3,
+    "T = 1": lambda m: m.horizon == 1,
+    "k = 3": lambda m: m.alphabet_size == 3,
+    "identity transition": lambda m: (
+        m.hidden_states > 1 and all(row[i] == 1 for i, row in enumerate(m.transitions))
+    ),
+    "periodic": lambda m: m.hidden_states == 2 and m.transitions[0][1] == m.transitions[1][0] == 1,
+    "state never entered": lambda m: (
+        m.hidden_states > 1
+        and any(
+            m.initial[i] == 0 == sum(r[i] for r in m.transitions) for i in range(m.hidden_states)
+        )
+    ),
+    "two states emit alike": lambda m: len(set(m.emissions)) < len(m.emissions),
+    "start certain": lambda m: m.hidden_states > 1 and fmpq(1) in m.initial,
+}
+
+
+@pytest.mark.parametrize("corner", list(HIDDEN_MARKOV_CORNERS))
+def test_corners_of_hidden_markov_models(corner):
+    found = any_with(hidden_markov_models(), HIDDEN_MARKOV_CORNERS[corner])
+    assert HIDDEN_MARKOV_CORNERS[corner](found)
+
+
+def test_the_smallest_hidden_markov_model():
+    assert repr(smallest(hidden_markov_models())) == (
+        "HiddenMarkovModel(k=2, T=1, initial=[1], transitions=[1], emissions=[1/2 1/2])"
+    )
+
+
+@some
+@given(hidden_markov_models(horizons=(2, 3), alphabet_sizes=(2, 4), hidden_states=(2, 3)))
+def test_hidden_markov_models_are_valid(model):
+    assert 2 <= model.horizon <= 3
+    assert 2 <= model.alphabet_size <= 4
+    assert 2 <= model.hidden_states <= 3
+    for law in laws_of(model):
+        assert sum(plain(law)) == 1
+        assert all(x >= 0 for x in law)
+    assert all(x > 0 for row in model.emissions for x in row)
+    assert [len(row) for row in model.transitions] == [model.hidden_states] * model.hidden_states
+    assert [len(row) for row in model.emissions] == [model.alphabet_size] * model.hidden_states
+
+
+# -- near-singular rows ---------------------------------------------------------------------------
+
+
+def near_singular(rows):
+    """Two rows of two entries of order one whose determinant is tiny but not zero."""
+    exact = checkers.as_fractions(rows)
+    return any(
+        max(map(abs, x)) >= 1
+        and max(map(abs, y)) >= 1
+        and 0 < abs(x[0] * y[1] - x[1] * y[0]) <= Fraction(1, 10**9)
+        for x in exact
+        for y in exact
+    )
+
+
+def test_near_singular_bases_are_found_where_asked_for():
+    pairs = row_families(columns=(2, 2), nearly_dependent=True)
+    assert near_singular(any_with(pairs, near_singular))
+    found = smallest(pairs, near_singular)
+    assert len(found) == 2
+    never(row_families(columns=(2, 2)), near_singular)
+
+
+def test_nearly_dependent_rows_have_huge_coefficients_in_the_wrong_basis():
+    def ill(rows):
+        return rank_of(rows) == 2 and largest_in_first_basis(rows) >= 10**9
+
+    assert ill(any_with(row_families(columns=(2, 3), nearly_dependent=True), ill))
+
+
+@some
+@given(row_families(rows=(2, 5), columns=(2, 3), nearly_dependent=True))
+def test_nearly_dependent_rows_are_valid(rows):
+    assert 2 <= len(rows) <= 5
+    assert {len(row) for row in rows} <= {2, 3}
+    assert len({len(row) for row in rows}) == 1
+    assert all(isinstance(row, tuple) and all(isinstance(x, fmpq) for x in row) for row in rows)
+
+
+# -- sequences for Lemma 5.1 ----------------------------------------------------------------------
+
+
+def inner(x, y):
+    return sum(a * b for a, b in zip(plain(x), plain(y), strict=True))
+
+
+def check_sequence(p, dimensions):
+    """All hypotheses of Lemma 5.1, from the vectors alone, and what the attributes say of them."""
+    w, d = len(p.v), p.dimension
+    assert w == len(p.phi) == len(p.readings) >= 1
+    assert dimensions[0] <= d <= dimensions[1]
+    assert {len(x) for x in (*p.v, *p.phi)} == {d}
+    e, g = plain([p.error, p.threshold])
+    assert [len(row) for row in p.readings] == list(range(1, w + 1))
+    for j, row in enumerate(map(plain, p.readings)):
+        assert not any(row[:j])
+        assert abs(row[j]) >= g
+        assert all(abs(row[i] - inner(p.v[j], p.phi[i])) <= e for i in range(j + 1))
+    assert g > e
+    assert p.gain == p.threshold - p.error
+    assert all(inner(x, x) <= plain([p.b2])[0] for x in p.v)
+    assert all(inner(x, x) <= plain([p.r2])[0] for x in p.phi)
+
+
+SEQUENCES = {
+    "potentials": (potentials(dimensions=(1, 2)), (1, 2)),
+    "exact potentials": (potentials(exact=True), (1, 3)),
+    "nearly exact potentials": (potentials(exact=True, error=fmpq(1, 1000)), (1, 3)),
+    "witnesses": (witness_sequences(dimensions=(2, 3)), (2, 3)),
+    "witnesses with noise": (witness_sequences(xi="1/50"), (1, 3)),
+}
+
+
+@pytest.mark.parametrize("name", list(SEQUENCES))
+def test_sequences_are_valid_and_obey_the_lemma(name):
+    strategy, dimensions = SEQUENCES[name]
+
+    @some
+    @given(strategy)
+    def check(p):
+        check_sequence(p, dimensions)
+        for lam in (fmpq(1, 64), fmpq(1), fmpq(64)):
+            left, right = elliptic_potential(
+                len(p.v), p.dimension, p.b2, p.r2, p.error, p.threshold, lam
+            )
+            assert left <= right
+        if p.error == 0:
+            assert len(p.v) <= elliptic_potential_exact(p.dimension)
+
+    check()
+
+
+@some
+@given(witness_sequences())
+def test_witnesses_without_noise_are_exact(p):
+    assert p.error == 0
+    assert rank_of(p.phi) == len(p.phi)
+
+
+def test_the_smallest_sequences():
+    for strategy in (potentials(), potentials(exact=True)):
+        found = smallest(strategy)
+        assert len(found.v) == found.dimension == 1
+        assert {abs(found.v[0][0]), abs(found.phi[0][0])} == {fmpq(1)}
+    found = smallest(witness_sequences())
+    assert len(found.v) == found.dimension == 1
+    assert (abs(found.v[0][0]), abs(found.phi[0][0]), abs(found.readings[0][0])) == (4, 1, 4)
+
+
+SEQUENCE_CORNERS = {
+    "longer than d": (potentials(), lambda p: len(p.v) > p.dimension),
+    "d + 3 long": (potentials(), lambda p: len(p.v) == p.dimension + 3),
+    "exact, as long as d = 3": (
+        potentials(exact=True),
+        lambda p: len(p.v) == p.dimension == 3 and p.error == 0,
+    ),
+    "nearly exact": (
+        potentials(exact=True, error=fmpq(1, 1000)),
+        lambda p: len(p.v) > 1 and 0 < p.error < fmpq(1, 10),
+    ),
+    "witnesses, as many as d = 3": (
+        witness_sequences(),
+        lambda p: len(p.v) == p.dimension == 3,
+    ),
+    "witnesses, fewer than d": (witness_sequences(), lambda p: len(p.v) < p.dimension),
+    "more witnesses than d, by noise": (
+        witness_sequences(dimensions=(1, 1), xi="1/50"),
+        lambda p: len(p.v) > 1 and p.error > 0,
+    ),
+    "noise that does not show": (
+        witness_sequences(xi="1/50"),
+        lambda p: len(p.v) > 1 and p.error == 0,
+    ),
+}
+
+
+@pytest.mark.parametrize("corner", list(SEQUENCE_CORNERS))
+def test_corners_of_sequences(corner):
+    strategy, condition = SEQUENCE_CORNERS[corner]
+    assert condition(any_with(strategy, condition))

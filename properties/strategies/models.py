@@ -1,20 +1,9 @@
-"""Hypothesis strategies for the objects of the theory.
-
-Names are plural nouns, options are keyword-only, bad options fail at once, and everything shrinks
-to small readable instances: integers before fractions, zeros, identity transitions, small sizes.
-
-    from hypothesis import given
-    from properties import isans
-
-    @given(isans(horizons=(1, 4), dimensions=(1, 2)))
-    def test_mine(model): ...
-"""
+"""Models: random and structured ISANs, the families, teachers, hidden Markov models, tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from flint import fmpq
 from hypothesis import strategies as st
@@ -25,57 +14,36 @@ from llr.models import families
 from llr.models.base import TabulatedModel, Word, words
 from llr.models.isan import Isan
 from llr.models.markov import HiddenMarkovModel
-from llr.models.teachers import BranchingProgram, cauchy_teacher, hard_teacher, random_program
-from llr.numbers.rational import RationalRow
+from llr.models.perturbed import PerturbedModel
+from llr.models.teachers import (
+    WIDTH,
+    BranchingProgram,
+    Instruction,
+    cauchy_teacher,
+    hard_teacher,
+)
+from llr.numbers.perturbations import NOISES
 from llr.numbers.units import NAT, LogitUnit
-
-Span: TypeAlias = tuple[int, int]
-"""A least and a largest value, both included."""
-
-
-def _check_span(span: Span, least: int, argument: str) -> None:
-    if len(span) != 2 or not least <= span[0] <= span[1]:
-        raise InputError(
-            argument, span, f"a pair (least, largest) with {least} <= least <= largest"
-        )
-
-
-def _check_units(units: Sequence[LogitUnit]) -> None:
-    if not units:
-        raise InputError("units", units, "at least one unit")
-
-
-def rationals(*, size: int = 3, integers: bool = False) -> SearchStrategy[fmpq]:
-    """Return rationals near zero; integers are drawn first and shrunk to.
-
-    Args:
-        size: numerators lie in [-size, size].
-        integers: leave out proper fractions.
-    """
-    if size < 1:
-        raise InputError("size", size, "an integer of at least 1")
-    whole = st.integers(-size, size).map(fmpq)
-    if integers:
-        return whole
-    broken = st.builds(fmpq, st.integers(-size, size), st.sampled_from([2, 3, 5]))
-    return st.one_of(whole, broken)
-
-
-def wide_rationals() -> SearchStrategy[fmpq]:
-    """Return rationals of every magnitude, huge and tiny ones among them."""
-    scales = st.sampled_from([fmpq(1), fmpq(10**12), fmpq(1, 10**12)])
-    return st.builds(lambda x, s: x * s, rationals(size=9), scales)
+from properties.strategies.basic import (
+    XIS,
+    Span,
+    check_noises,
+    check_span,
+    check_units,
+    rationals,
+    seeds,
+    wide_rationals,
+)
 
 
 @st.composite
-def _square_matrices(draw: DrawFn, d: int, integers: bool) -> list[list[fmpq]]:
+def _square_matrices(draw: DrawFn, d: int, entries: SearchStrategy[fmpq]) -> families.Entries:
     """A d x d matrix: identity, zero, permutation, nilpotent, sparse or dense."""
     shape = draw(st.sampled_from(["identity", "zero", "permutation", "nilpotent", "dense"]))
     if shape == "identity":
         return families.identity(d)
     if shape == "zero":
         return families.zeros(d, d)
-    entries = rationals(size=2, integers=integers)
     if shape == "permutation":
         order = draw(st.permutations(range(d)))
         return [[fmpq(int(j == order[i])) for j in range(d)] for i in range(d)]
@@ -91,6 +59,7 @@ def isans(
     dimensions: Span = (1, 3),
     units: Sequence[LogitUnit] = (NAT,),
     integers: bool = False,
+    wide: bool = False,
 ) -> SearchStrategy[Isan]:
     """Return time-varying ISANs, generic and structured: sparse, permuting, nilpotent, with zeros.
 
@@ -99,23 +68,26 @@ def isans(
         units: drawn from.
         integers: make every logit an integer before centring, so that with a unit ln q all
             probabilities are rational.
+        wide: draw huge and tiny entries, too; not together with ``integers``.
     """
-    _check_span(horizons, 1, "horizons")
-    _check_span(alphabet_sizes, 2, "alphabet_sizes")
-    _check_span(dimensions, 1, "dimensions")
-    _check_units(units)
+    check_span(horizons, 1, "horizons")
+    check_span(alphabet_sizes, 2, "alphabet_sizes")
+    check_span(dimensions, 1, "dimensions")
+    check_units(units)
+    if wide and integers:
+        raise InputError("wide", wide, "False together with integers")
+    entries = wide_rationals() if wide else rationals(size=2, integers=integers)
 
     @st.composite
     def drawn(draw: DrawFn) -> Isan:
         t = draw(st.integers(*horizons))
         k = draw(st.integers(*alphabet_sizes))
         d = draw(st.integers(*dimensions))
-        entries = rationals(size=2, integers=integers)
         return Isan(
             k,
             t,
             [draw(entries) for _ in range(d)],
-            [[draw(_square_matrices(d, integers)) for _ in range(k)] for _ in range(t - 1)],
+            [[draw(_square_matrices(d, entries)) for _ in range(k)] for _ in range(t - 1)],
             [[[draw(entries) for _ in range(d)] for _ in range(k)] for _ in range(t)],
             draw(st.sampled_from(list(units))),
         )
@@ -123,9 +95,83 @@ def isans(
     return drawn()
 
 
+def layered_isans(
+    *,
+    horizons: Span = (1, 5),
+    alphabet_sizes: Span = (2, 3),
+    widths: Span = (1, 3),
+    units: Sequence[LogitUnit] = (NAT,),
+) -> SearchStrategy[Isan]:
+    """Return ISANs whose state uses its own number of coordinates at every cut.
+
+    So the rank often drops at one cut and rises again.  Transitions, readouts and the first state
+    are integers in [-2, 2]; the dimension is the largest width drawn.
+
+    Args:
+        horizons, alphabet_sizes: least and largest T, k.
+        widths: least and largest number of coordinates used at a cut.
+        units: drawn from.
+    """
+    check_span(horizons, 1, "horizons")
+    check_span(alphabet_sizes, 2, "alphabet_sizes")
+    check_span(widths, 1, "widths")
+    check_units(units)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Isan:
+        t = draw(st.integers(*horizons))
+        k = draw(st.integers(*alphabet_sizes))
+        used = [draw(st.integers(*widths)) for _ in range(t)]
+        d = max(used)
+        entries = rationals(size=2, integers=True)
+
+        def padded(rows: int, columns: int, height: int) -> families.Entries:
+            found = families.zeros(height, d)
+            for i in range(rows):
+                for j in range(columns):
+                    found[i][j] = draw(entries)
+            return found
+
+        return Isan(
+            k,
+            t,
+            padded(1, used[0], 1)[0],
+            [[padded(used[s + 1], used[s], d) for _ in range(k)] for s in range(t - 1)],
+            [padded(k, width, k) for width in used],
+            draw(st.sampled_from(list(units))),
+        )
+
+    return drawn()
+
+
+def perturbed_isans(
+    *,
+    horizons: Span = (1, 4),
+    alphabet_sizes: Span = (2, 3),
+    dimensions: Span = (1, 3),
+    noises: Sequence[str] = tuple(NOISES),
+    xis: Sequence[object] = XIS,
+) -> SearchStrategy[PerturbedModel]:
+    """Return ISANs with an error at every prefix: of full rank, but near a low one.
+
+    Args:
+        horizons, alphabet_sizes, dimensions: of the ISAN, as for :func:`isans`.
+        noises: kinds drawn from, "random", "adversarial" and "rounding" by default.
+        xis: largest errors in nats drawn from, positive rationals.
+    """
+    sizes = check_noises(noises, xis)
+    return st.builds(
+        PerturbedModel,
+        isans(horizons=horizons, alphabet_sizes=alphabet_sizes, dimensions=dimensions),
+        st.sampled_from(list(noises)),
+        st.sampled_from(sizes),
+        seeds(),
+    )
+
+
 def noisy_parities(*, bits: Span = (1, 4)) -> SearchStrategy[Isan]:
     """Return noisy parities over every secret, with noise 1/10, 1/4, 1/3 or 49/100."""
-    _check_span(bits, 1, "bits")
+    check_span(bits, 1, "bits")
 
     @st.composite
     def drawn(draw: DrawFn) -> Isan:
@@ -139,8 +185,8 @@ def noisy_parities(*, bits: Span = (1, 4)) -> SearchStrategy[Isan]:
 
 def fourier_sparse(*, bits: Span = (1, 4), terms: Span = (1, 3)) -> SearchStrategy[Isan]:
     """Return labels whose logit is a sum of few characters."""
-    _check_span(bits, 1, "bits")
-    _check_span(terms, 1, "terms")
+    check_span(bits, 1, "bits")
+    check_span(terms, 1, "terms")
 
     @st.composite
     def drawn(draw: DrawFn) -> Isan:
@@ -157,8 +203,8 @@ def fourier_sparse(*, bits: Span = (1, 4), terms: Span = (1, 3)) -> SearchStrate
 
 def copies(*, tokens: Span = (1, 2), alphabet_sizes: Span = (2, 3)) -> SearchStrategy[Isan]:
     """Return copy models of strength 1 to 8."""
-    _check_span(tokens, 1, "tokens")
-    _check_span(alphabet_sizes, 2, "alphabet_sizes")
+    check_span(tokens, 1, "tokens")
+    check_span(alphabet_sizes, 2, "alphabet_sizes")
 
     @st.composite
     def drawn(draw: DrawFn) -> Isan:
@@ -171,13 +217,13 @@ def copies(*, tokens: Span = (1, 2), alphabet_sizes: Span = (2, 3)) -> SearchStr
 
 def spikes(*, horizons: Span = (1, 5)) -> SearchStrategy[Isan]:
     """Return rank-1 spikes."""
-    _check_span(horizons, 1, "horizons")
+    check_span(horizons, 1, "horizons")
     return st.integers(*horizons).map(families.spike)
 
 
 def targets(*, horizons: Span = (1, 4)) -> SearchStrategy[Isan]:
     """Return small targets of every family."""
-    _check_span(horizons, 1, "horizons")
+    check_span(horizons, 1, "horizons")
     low, high = horizons
     found: list[SearchStrategy[Isan]] = [isans(horizons=horizons, dimensions=(1, 2))]
     found.append(isans(horizons=horizons, dimensions=(1, 3), alphabet_sizes=(2, 2)))
@@ -194,8 +240,8 @@ def tabulated_models(
     *, horizons: Span = (1, 3), alphabet_sizes: Span = (2, 3)
 ) -> SearchStrategy[TabulatedModel]:
     """Return models with arbitrary small logits at every prefix: usually of full cut rank."""
-    _check_span(horizons, 1, "horizons")
-    _check_span(alphabet_sizes, 2, "alphabet_sizes")
+    check_span(horizons, 1, "horizons")
+    check_span(alphabet_sizes, 2, "alphabet_sizes")
 
     @st.composite
     def drawn(draw: DrawFn) -> TabulatedModel:
@@ -211,94 +257,30 @@ def tabulated_models(
     return drawn()
 
 
-def row_families(
-    *, rows: Span = (1, 8), columns: Span = (1, 4), wide: bool = False
-) -> SearchStrategy[list[RationalRow]]:
-    """Return lists of rows of equal length: low rank, repeats and zeros are common.
+def branching_programs(
+    *, bits: Span = (1, 3), lengths: Span = (1, 2)
+) -> SearchStrategy[BranchingProgram]:
+    """Return branching programs; they shrink to one instruction that moves nothing.
 
     Args:
-        rows, columns: least and largest numbers of them.
-        wide: also draw huge and tiny entries.
+        bits: least and largest number of input bits n; no instruction reads beyond n.
+        lengths: least and largest number of instructions.
     """
-    _check_span(rows, 1, "rows")
-    _check_span(columns, 1, "columns")
+    check_span(bits, 1, "bits")
+    check_span(lengths, 0, "lengths")
+    positions = st.integers(0, WIDTH - 1)
+    moves = st.permutations(range(WIDTH)).map(tuple)
 
     @st.composite
-    def drawn(draw: DrawFn) -> list[RationalRow]:
-        width = draw(st.integers(*columns))
-        entries = wide_rationals() if wide else rationals(size=9)
-        fresh = st.lists(entries, min_size=width, max_size=width).map(tuple)
-        found: list[RationalRow] = []
-        for _ in range(draw(st.integers(*rows))):
-            combined: bool = draw(st.booleans())
-            if found and combined:
-                left, right = draw(st.sampled_from(found)), draw(st.sampled_from(found))
-                a, b = draw(st.integers(-3, 3)), draw(st.integers(-3, 3))
-                found.append(tuple(a * x + b * y for x, y in zip(left, right, strict=True)))
-            else:
-                found.append(draw(fresh))
-        return found
-
-    return drawn()
-
-
-def low_rank_matrices(
-    *, rows: Span = (1, 8), columns: Span = (1, 6), ranks: Span = (1, 3)
-) -> SearchStrategy[list[RationalRow]]:
-    """Return matrices, as lists of rows, that are products of two thin ones."""
-    _check_span(rows, 1, "rows")
-    _check_span(columns, 1, "columns")
-    _check_span(ranks, 1, "ranks")
-
-    @st.composite
-    def products(draw: DrawFn) -> list[RationalRow]:
-        n, w = draw(st.integers(*rows)), draw(st.integers(*columns))
-        r = draw(st.integers(*ranks))
-        left = [[draw(rationals(size=4)) for _ in range(r)] for _ in range(n)]
-        right = [[draw(rationals(size=4)) for _ in range(w)] for _ in range(r)]
-        return [
-            tuple(sum((row[i] * right[i][j] for i in range(r)), fmpq(0)) for j in range(w))
-            for row in left
-        ]
-
-    return products()
-
-
-def logit_pairs(
-    *, alphabet_sizes: Span = (2, 5), units: Sequence[LogitUnit] = (NAT,)
-) -> SearchStrategy[tuple[RationalRow, RationalRow, LogitUnit]]:
-    """Return two rows of integer logits of one length, and a unit; often u = -v or nearly so."""
-    _check_span(alphabet_sizes, 2, "alphabet_sizes")
-    _check_units(units)
-
-    @st.composite
-    def drawn(draw: DrawFn) -> tuple[RationalRow, RationalRow, LogitUnit]:
-        k = draw(st.integers(*alphabet_sizes))
-        entries = st.integers(-12, 12).map(fmpq)
-        u = tuple(draw(st.lists(entries, min_size=k, max_size=k)))
-        mirrored = draw(st.booleans())
-        v = (
-            tuple(-x for x in u)
-            if mirrored
-            else tuple(draw(st.lists(entries, min_size=k, max_size=k)))
+    def drawn(draw: DrawFn) -> BranchingProgram:
+        last = draw(st.integers(*bits)) - 1
+        instructions = st.builds(Instruction, st.integers(0, last), moves, moves)
+        length = draw(st.integers(*lengths))
+        return BranchingProgram(
+            tuple(draw(instructions) for _ in range(length)), draw(positions), draw(positions)
         )
-        return u, v, draw(st.sampled_from(list(units)))
 
     return drawn()
-
-
-def words_of(*, alphabet_size: int, length: int) -> SearchStrategy[Word]:
-    """Return words of one length."""
-    if alphabet_size < 2:
-        raise InputError("alphabet_size", alphabet_size, "an integer of at least 2")
-    if length < 0:
-        raise InputError("length", length, "an integer of at least 0")
-    return st.lists(st.integers(0, alphabet_size - 1), min_size=length, max_size=length).map(tuple)
-
-
-def seeds() -> SearchStrategy[int]:
-    """Return seeds for a ``numpy.random.Generator``."""
-    return st.integers(0, 2**32 - 1)
 
 
 @dataclass(frozen=True)
@@ -323,19 +305,19 @@ class HardTeacher:
 def hard_teachers(
     *, bits: Span = (1, 3), copies_made: Span = (1, 2)
 ) -> SearchStrategy[HardTeacher]:
-    """Return hard teachers over random branching programs.
+    """Return hard teachers over branching programs.
 
     Args:
         bits: least and largest n.
         copies_made: least and largest L.
     """
-    _check_span(bits, 1, "bits")
-    _check_span(copies_made, 1, "copies_made")
+    check_span(bits, 1, "bits")
+    check_span(copies_made, 0, "copies_made")
 
     @st.composite
     def drawn(draw: DrawFn) -> HardTeacher:
         n = draw(st.integers(*bits))
-        program = random_program(n, draw(st.integers(*copies_made)), draw(st.integers(0, 99)))
+        program = draw(branching_programs(bits=(n, n), lengths=copies_made))
         c, padding = draw(st.integers(1, 8)), draw(st.integers(0, 1))
         return HardTeacher(n, program, c, padding, hard_teacher(n, program, c, padding))
 
@@ -344,7 +326,7 @@ def hard_teachers(
 
 def cauchy_teachers(*, bits: Span = (1, 3)) -> SearchStrategy[Isan]:
     """Return Cauchy teachers; the horizon is 2 n + 1."""
-    _check_span(bits, 1, "bits")
+    check_span(bits, 1, "bits")
     return st.integers(*bits).map(cauchy_teacher)
 
 
@@ -356,9 +338,9 @@ def hidden_markov_models(
     Args:
         horizons, alphabet_sizes, hidden_states: least and largest T, k, R.
     """
-    _check_span(horizons, 1, "horizons")
-    _check_span(alphabet_sizes, 2, "alphabet_sizes")
-    _check_span(hidden_states, 1, "hidden_states")
+    check_span(horizons, 1, "horizons")
+    check_span(alphabet_sizes, 2, "alphabet_sizes")
+    check_span(hidden_states, 1, "hidden_states")
 
     @st.composite
     def drawn(draw: DrawFn) -> HiddenMarkovModel:
