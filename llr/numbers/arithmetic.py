@@ -57,6 +57,12 @@ class Arithmetic(Protocol):
     def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
         """Return C with ``C @ basis == rows``, or None if some row is outside the span."""
 
+    def largest(self, m: Matrix) -> tuple[Scalar, int, int]:
+        """Return the largest ``|entry|``, its row and its column; the first of equals."""
+
+    def exchange(self, m: Matrix, i: int, j: int) -> Matrix:
+        """Return the coefficients ``m`` after row i took the place of basis row j."""
+
     def exceeds(self, value: Scalar, bound: int) -> bool:
         """True if ``|value| > bound`` (beyond the tolerance)."""
 
@@ -108,6 +114,14 @@ class ExactArithmetic:
     def coordinates(self, basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
         """Return C with ``C @ basis == rows``, checked on every column, or None."""
         return rational.coordinates(basis, rows)
+
+    def largest(self, m: fmpq_mat) -> tuple[fmpq, int, int]:
+        """Return the largest ``|entry|``, its row and its column; the first of equals."""
+        return rational.largest(m)
+
+    def exchange(self, m: fmpq_mat, i: int, j: int) -> fmpq_mat:
+        """Return the coefficients ``m`` after row i took the place of basis row j."""
+        return rational.exchange(m, i, j)
 
     def exceeds(self, value: fmpq, bound: int) -> bool:
         """True if ``|value| > bound``."""
@@ -162,6 +176,14 @@ class FloatArithmetic:
     def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
         """Return least-squares coefficients, or None where the remainder exceeds the tolerance."""
         return floats.coordinates(basis, rows)
+
+    def largest(self, m: Matrix) -> tuple[float, int, int]:
+        """Return the largest ``|entry|``, its row and its column; the first of equals."""
+        return floats.largest(m)
+
+    def exchange(self, m: Matrix, i: int, j: int) -> Matrix:
+        """Return the coefficients ``m`` after row i took the place of basis row j."""
+        return floats.exchange(m, i, j)
 
     def exceeds(self, value: float, bound: int) -> bool:
         """True if ``|value|`` exceeds ``bound`` by more than the tolerance."""

@@ -191,3 +191,31 @@ def coordinates(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
     else:
         found = square.transpose().solve(take_columns(rows, pivots).transpose()).transpose()
     return found if found * basis == rows else None
+
+
+def largest(m: fmpq_mat) -> tuple[fmpq, int, int]:
+    """Return the largest absolute value of an entry, with its row and column; (0, 0, 0) if none.
+
+    Of equals it is the first, row by row.
+    """
+    sizes = [abs(x) for x in m.entries()]
+    if not sizes:
+        return ZERO, 0, 0
+    top = max(sizes)
+    return (top, *divmod(sizes.index(top), m.ncols()))
+
+
+def exchange(m: fmpq_mat, i: int, j: int) -> fmpq_mat:
+    """Return coefficients after the row of ``m``'s row i took the place of basis row j.
+
+    Args:
+        m: n x r, the coefficients of n rows in a basis of r rows.
+        i: a row with ``m[i, j] != 0``.
+        j: the place in the basis.
+
+    Complexity: O(n r).
+    """
+    pivot = m[i, j]
+    shares = fmpq_mat(m.nrows(), 1, [m[n, j] / pivot for n in range(m.nrows())])
+    change = fmpq_mat(1, m.ncols(), [m[i, c] - int(c == j) for c in range(m.ncols())])
+    return m - shares * change

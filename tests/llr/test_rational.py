@@ -452,3 +452,23 @@ def test_exact_scalars_refuse_floats():
 )
 def test_exact_box_has_no_tolerance(value, outside):
     assert EXACT.exceeds(value, 2) is outside
+
+
+# -- exchange -----------------------------------------------------------------------------------
+
+
+def test_the_largest_entry_is_the_first_of_equals():
+    assert rational.largest(flint([[1, -3], [3, 2]], 2)) == (3, 0, 1)
+    assert rational.largest(flint([[0, 0]], 2)) == (0, 0, 0)
+    assert rational.largest(flint([], 2)) == (0, 0, 0)
+    assert rational.largest(flint([[], []], 0)) == (0, 0, 0)
+
+
+def test_exchange_is_a_change_of_basis():
+    rows = [[Fraction(i * j % 11 - 3, i + 2) for j in range(4)] for i in range(9)]
+    i, j = 5, 2
+    basis = [[Fraction(int(a == b)) for b in range(4)] for a in range(4)]
+    basis[j] = rows[i]
+    found = rational.exchange(flint(rows, 4), i, j)
+    assert unflint(found * flint(basis, 4)) == rows
+    assert unflint(found)[i] == [0, 0, 1, 0]
