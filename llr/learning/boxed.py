@@ -44,9 +44,15 @@ class BoxedSystem:
     def __init__(self, g: fmpq_mat) -> None:
         self.g = g
         self.unknowns = g.nrows()
-        self.basic = list(rational.independent_rows(g))
-        self._basic_rows = rational.take_rows(g, self.basic)
-        self._columns = rational.independent_columns(self._basic_rows)
+        self._columns = rational.pivot_columns(g)
+        if len(self._columns) == self.unknowns:
+            self.basic = list(range(self.unknowns))
+            self._basic_rows = g
+        else:
+            self.basic = list(rational.independent_rows(g))
+            self._basic_rows = rational.take_rows(g, self.basic)
+            self._columns = rational.separating_columns(self._basic_rows)
+        self._cleared = rational.Cleared(self._basic_rows)
         self._square = rational.take_columns(self._basic_rows, self._columns).transpose()
 
     @property
@@ -58,9 +64,9 @@ class BoxedSystem:
         """True if c m is the same for all solutions c of c G = b (box aside), whatever b is."""
         if self.rank == self.unknowns or m.ncols() == 0:
             return True
-        pairs = zip(rational.row_tuples(self.g), rational.row_tuples(m), strict=True)
-        both = rational.matrix([a + b for a, b in pairs], self.g.ncols() + m.ncols())
-        return rational.rank(both) == self.rank
+        # the columns of m must be combinations of those of G
+        columns = rational.take_columns(self.g, self._columns).transpose()
+        return rational.coordinates(columns, m.transpose()) is not None
 
     def solve(self, b: RationalRow) -> RationalRow | Refutation:
         """Return the canonical solution, or a proof that there is none.
@@ -72,9 +78,9 @@ class BoxedSystem:
             n rationals c with c G = b and |c_i| <= 2, or a :class:`Refutation`.
         """
         values = self._basic_values(b)
-        residual = rational.matrix([values], self.rank) * self._basic_rows
-        if residual.entries() != list(b):
-            return self._inconsistent(b, values)
+        predicted = self._cleared.combine(values)
+        if predicted != tuple(b):
+            return self._inconsistent(b, predicted)
         if all(abs(x) <= BOX for x in values):
             solution = [fmpq(0)] * self.unknowns
             for i, x in zip(self.basic, values, strict=True):
@@ -89,9 +95,8 @@ class BoxedSystem:
         right = fmpq_mat(self.rank, 1, [b[j] for j in self._columns])
         return tuple(self._square.solve(right).entries())
 
-    def _inconsistent(self, b: RationalRow, values: RationalRow) -> Refutation:
+    def _inconsistent(self, b: RationalRow, predicted: RationalRow) -> Refutation:
         """Return z with G z = 0 and b z > 0: some column of G is a combination that b is not."""
-        predicted = (rational.matrix([values], self.rank) * self._basic_rows).entries()
         wrong = next(j for j, (x, y) in enumerate(zip(predicted, b, strict=True)) if x != y)
         z = [fmpq(0)] * len(b)
         if self.rank:

@@ -472,3 +472,33 @@ def test_exchange_is_a_change_of_basis():
     found = rational.exchange(flint(rows, 4), i, j)
     assert unflint(found * flint(basis, 4)) == rows
     assert unflint(found)[i] == [0, 0, 1, 0]
+
+
+# -- accidents modulo the prime -------------------------------------------------------------------
+
+P = rational.PRIME
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ([[P, 1]], (0,)),  # column 0 vanishes modulo the prime
+        ([[P, 0], [0, 1]], (0, 1)),
+        ([[1, 1, 0], [1, 1 + P, 1]], (0, 1)),  # column 1 looks like column 0
+        ([[1, 1, 0], [1, 1 + P, 0]], (0, 1)),
+        ([[P, 2 * P], [3 * P, 6 * P]], (0,)),  # everything vanishes
+        ([[0, P]], (1,)),
+    ],
+)
+def test_pivots_are_right_where_the_prime_divides(rows, columns):
+    m = flint(rows, len(rows[0]))
+    assert rational.pivot_columns(m) != columns
+    assert rational.independent_columns(m) == columns == greedy(transposed(rows, len(rows[0])))
+    assert rational.independent_rows(m.transpose()) == columns
+
+
+def test_coordinates_in_a_basis_that_is_dependent_modulo_the_prime():
+    basis = flint([[1, 1, 0], [1, 1 + P, 0]], 3)
+    found = rational.coordinates(basis, flint([[3, 3 + 2 * P, 0]], 3))
+    assert unflint(found) == [[1, 2]]
+    assert rational.coordinates(basis, flint([[3, 3 + 2 * P, 1]], 3)) is None
