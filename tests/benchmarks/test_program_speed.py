@@ -82,10 +82,8 @@ def setting():
     assert table.basis_sizes == (1, 4, *[10] * 13)
     assert [len(table.futures(s)) for s in range(1, HORIZON + 1)] == [20] * 15 + [4]
     program = ExactChainProgram(table)
-    prefixes = []
-    for prefix in ModelWords(model).draw(10 * PREFIXES, HORIZON - 1, rng):
-        if program.solution(prefix) is not None:
-            prefixes.append(prefix)
+    words = ModelWords(model).draw(10 * PREFIXES, HORIZON - 1, rng)
+    prefixes = [word for word in words if program.solution(word) is not None]
     assert len(prefixes) >= PREFIXES
     return table, prefixes[:PREFIXES]
 
