@@ -73,6 +73,7 @@ class Epoch:
         spanner_words: per cut s = 2..T-1, the words drawn for its spanner, s - 1 tokens or more.
         validation_words: the fresh words.
         programs: chain programs solved.
+        learning_prefixes: distinct prefixes asked, in all epochs, when the table stood.
     """
 
     number: int
@@ -83,6 +84,7 @@ class Epoch:
     spanner_words: tuple[Words, ...]
     validation_words: Words
     programs: int
+    learning_prefixes: int
 
 
 class PrintedLearner:
@@ -140,6 +142,7 @@ class PrintedLearner:
 
     def _epoch(self, number: int, spanner_draws: int) -> Epoch:
         table, spanner_words = self._spanned_table(spanner_draws)
+        asked = self._ledger.counts.distinct_prefixes
         fresh: Words = {}
         if self._horizon > 2:
             fresh = self._draw(self._schedule.validation_draws(number), self._horizon)
@@ -151,7 +154,9 @@ class PrintedLearner:
             if bad is not None or witness is not None:
                 outcome = "infeasible" if bad is not None else "witness"
                 break
-        return Epoch(number, outcome, table, witness, bad, spanner_words, fresh, program.solved)
+        return Epoch(
+            number, outcome, table, witness, bad, spanner_words, fresh, program.solved, asked
+        )
 
     def _draw(self, n: int, length: int) -> Words:
         self._ledger.counts.words += n
