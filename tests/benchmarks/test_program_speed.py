@@ -30,7 +30,7 @@ HISTORIES = 10
 FUTURES = 20
 POOL = 64
 PREFIXES = 10
-ROUNDS = 5
+ROUNDS = 8
 LEAST_SPEED_UP = 100
 
 # -- the table ------------------------------------------------------------------------------------
