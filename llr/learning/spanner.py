@@ -52,6 +52,9 @@ def barycentric_spanner(rows: list[Row], columns: int, arithmetic: Arithmetic) -
     Returns:
         At most ``columns`` indices; none if every row is zero.  Fixed by the arguments.
 
+    Raises:
+        ArithmeticError: the floats of a row do not fit the basis that the tolerance allows.
+
     Complexity: one elimination, then O(n r) scalar operations per exchange.  Each exchange
     multiplies the determinant of the basis in its own span by more than 2.
 
@@ -104,6 +107,7 @@ def certified_spanner(rows: list[Row], columns: int) -> Spanner:
 
     Raises:
         InputError: a row holds NaN or infinity.
+        ArithmeticError: a row does not fit the basis that the tolerance allows.
         UndecidedError: the precision limit is reached.
 
     Complexity: one :func:`barycentric_spanner`, then O(n r w) ball operations per enclosure.

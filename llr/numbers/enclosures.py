@@ -19,6 +19,9 @@ def coefficients(basis: Array, rows: Array) -> arb_mat | None:
         and every entry of ``rows - coefficients @ basis`` is within the tolerance of the floats.
         For r = w that remainder is zero.
 
+    Raises:
+        ArithmeticError: a remainder exceeds the tolerance.
+
     Complexity: O(n r w + r^3) ball operations.
     """
     r, w = basis.shape
@@ -30,8 +33,10 @@ def coefficients(basis: Array, rows: Array) -> arb_mat | None:
     except ZeroDivisionError:
         return None
     tolerance = arb(remainder_tolerance(float(abs(rows).max(initial=0.0))))
-    remainder = (found * b - m).entries()
-    return found if all(abs(x) <= tolerance for x in remainder) else None
+    sizes = [abs(x) for x in (found * b - m).entries()]
+    if any(x > tolerance for x in sizes):
+        raise ArithmeticError("a row lies outside the span of the basis")
+    return found if all(x <= tolerance for x in sizes) else None
 
 
 def _balls(m: Array) -> arb_mat:
