@@ -13,7 +13,8 @@ import time
 import numpy as np
 import pytest
 
-from llr.learning.spanner import BOX, barycentric_spanner, certified_spanner
+from llr.learning.certified import certified_spanner
+from llr.learning.spanner import BOX, barycentric_spanner
 from llr.numbers.arithmetic import FLOAT64
 
 ROWS = 2000
