@@ -28,18 +28,20 @@ Source: Clopper-Pearson; betting after Ville; the couplings are those of [P] Lem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from flint import arb, ctx, fmpq
 
-from llr.models.base import LanguageModel, State, Word
-from llr.numbers.arithmetic import EXACT, Row
+from llr.models.base import LanguageModel, Word
+from llr.numbers import floats
+from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
 from llr.numbers.rational import ZERO, rational, text
 from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
+from llr.oracles.protocol import model_oracle
 from llr.oracles.sampling import Words
 
 GRID = 10**9
@@ -146,17 +148,17 @@ def certify(
         tau: >= 0, in nats.
     """
     horizon, n = model.horizon, sum(words.values())
+    guesses = model_oracle(model, model.arithmetic)
     off: dict[Word, fmpq] = {}
     apart: dict[Word, fmpq] = {}
-    states: dict[Word, State] = {(): model.start()}
     for t in range(horizon):
         prefixes = list(dict.fromkeys(word[:t] for word in words))
-        if t:
-            states = {p: model.step(states[p[:-1]], p[-1]) for p in prefixes}
-        for prefix, truth in zip(prefixes, ledger.rows(prefixes), strict=True):
-            guess = model.read(states[prefix])
-            off[prefix] = _largest_difference(unit, truth, guess)
-            apart[prefix] = _next_token_distance(model, unit, truth, guess)
+        compare = _compare_exact if model.arithmetic is EXACT else _compare_floats
+        differences, distances = compare(
+            unit, ledger.block(prefixes), guesses.logits(prefixes), model.arithmetic
+        )
+        off.update(zip(prefixes, differences, strict=True))
+        apart.update(zip(prefixes, distances, strict=True))
     failing = sum(
         many for word, many in words.items() if any(off[word[:t]] > tau for t in range(horizon))
     )
@@ -251,28 +253,35 @@ def _rounded_up(z: fmpq) -> fmpq:
     return fmpq((z * ROUNDING).ceil(), ROUNDING)
 
 
-def _largest_difference(unit: LogitUnit, truth: Row, guess: Row) -> fmpq:
-    """Return an upper bound, in nats, on how far the logits are off."""
-    units = max(abs(x - y) for x, y in zip(truth, guess, strict=True))
-    exact = fmpq(*units.as_integer_ratio()) if isinstance(units, float) else rational(units)
-    return exact if exact == 0 else -((-unit.in_nats(exact)).below())
+def _compare_exact(
+    unit: LogitUnit, truth: Matrix, guesses: Sequence[Sequence[Any]], arithmetic: Arithmetic
+) -> tuple[list[fmpq], list[fmpq]]:
+    """Return, per row, upper bounds on what the logits are off, in nats, and on the TV."""
+    differences, distances = [], []
+    for row, guess in zip(arithmetic.rows(truth), guesses, strict=True):
+        off = max(abs(x - y) for x, y in zip(row, guess, strict=True))
+        differences.append(off if off == 0 else -((-unit.in_nats(off)).below()))
+        distances.append(ZERO if off == 0 else _distance_above(unit, row, tuple(guess)))
+    return differences, distances
 
 
-def _next_token_distance(model: LanguageModel, unit: LogitUnit, truth: Row, guess: Row) -> fmpq:
-    """Return an upper bound on the total variation of two next-token laws."""
-    if tuple(truth) == tuple(guess):
-        return ZERO
-    if model.arithmetic is not EXACT:
-        p, q = (_softmax(np.array(row) * float(unit.nats)) for row in (truth, guess))
-        value = float(np.abs(p - q).sum()) / 2
-        return fmpq(*value.as_integer_ratio()) + FLOAT_MARGIN
+def _distance_above(unit: LogitUnit, one: Row, two: Row) -> fmpq:
     with ctx.workprec(BITS):
-        one, two = unit.ball_weights(truth), unit.ball_weights(guess)
-        all_one, all_two = sum(one, arb(0)), sum(two, arb(0))
-        gaps = (abs(x / all_one - y / all_two) for x, y in zip(one, two, strict=True))
+        p, q = unit.ball_weights(one), unit.ball_weights(two)
+        all_p, all_q = sum(p, arb(0)), sum(q, arb(0))
+        gaps = (abs(x / all_p - y / all_q) for x, y in zip(p, q, strict=True))
         return rational((sum(gaps, arb(0)) / 2).upper().fmpq())
 
 
-def _softmax(row: Any) -> Any:
-    weights = np.exp(row - row.max())
-    return weights / weights.sum()
+def _compare_floats(
+    unit: LogitUnit, truth: Matrix, guesses: Sequence[Sequence[Any]], arithmetic: Arithmetic
+) -> tuple[list[fmpq], list[fmpq]]:
+    """Do the same in float64; every distance gets a margin for its rounding."""
+    nats = truth * arithmetic.scalar(float(unit.nats))
+    found: floats.Array = np.asarray(guesses)
+    gaps = np.abs(floats.softmax(nats) - floats.softmax(found)).sum(axis=1) / 2
+    differences = np.abs(nats - found).max(axis=1)
+    return (
+        [fmpq(*x.as_integer_ratio()) for x in differences.tolist()],
+        [fmpq(*x.as_integer_ratio()) + FLOAT_MARGIN for x in gaps.tolist()],
+    )
