@@ -48,15 +48,16 @@ class BoxedSystem:
     def __init__(self, g: fmpq_mat) -> None:
         self.g = g
         self.unknowns = g.nrows()
-        self._columns = rational.pivot_columns(g)
+        self._cleared = rational.Cleared(g)
+        self._columns = self._cleared.pivot_columns()
         if len(self._columns) == self.unknowns:
             self.basic = list(range(self.unknowns))
             self._basic_rows = g
         else:
             self.basic = list(rational.independent_rows(g))
             self._basic_rows = rational.take_rows(g, self.basic)
+            self._cleared = rational.Cleared(self._basic_rows)
             self._columns = rational.separating_columns(self._basic_rows)
-        self._cleared = rational.Cleared(self._basic_rows)
         self._square = rational.take_columns(self._basic_rows, self._columns).transpose()
 
     @property
@@ -82,9 +83,8 @@ class BoxedSystem:
             n rationals c with c G = b and |c_i| <= 2, or a :class:`Refutation`.
         """
         values = self._basic_values(b)
-        predicted = self._cleared.combine(values)
-        if predicted != tuple(b):
-            return self._inconsistent(b, predicted)
+        if not self._cleared.sends(values, b):
+            return self._inconsistent(b, self._cleared.combine(values))
         if all(abs(x) <= BOX for x in values):
             solution = [fmpq(0)] * self.unknowns
             for i, x in zip(self.basic, values, strict=True):

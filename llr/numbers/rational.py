@@ -166,9 +166,7 @@ def pivot_columns(m: fmpq_mat) -> tuple[int, ...]:
     They are fixed by ``m`` and cheap.  All but always they are :func:`independent_columns`; modulo
     the prime a column may depend on others by accident.
     """
-    if m.nrows() == 0 or m.ncols() == 0:
-        return ()
-    return _pivots(*nmod_mat(m.numer_denom()[0], PRIME).rref())
+    return Cleared(m).pivot_columns()
 
 
 def _pivots(reduced: fmpq_mat | nmod_mat, r: int) -> tuple[int, ...]:
@@ -233,6 +231,18 @@ class Cleared:
 
     def __init__(self, m: fmpq_mat) -> None:
         self._numerators, self._denominator = m.numer_denom()
+
+    def pivot_columns(self) -> tuple[int, ...]:
+        """Return :func:`pivot_columns` of the matrix."""
+        if self._numerators.nrows() == 0 or self._numerators.ncols() == 0:
+            return ()
+        return _pivots(*nmod_mat(self._numerators, PRIME).rref())
+
+    def sends(self, coefficients: Sequence[fmpq], row: Sequence[fmpq]) -> bool:
+        """True if ``coefficients @ m == row``."""
+        left, below = fmpq_mat(1, len(coefficients), list(coefficients)).numer_denom()
+        right, scale = fmpq_mat(1, len(row), list(row)).numer_denom()
+        return bool(left * self._numerators * scale == right * (below * self._denominator))
 
     def combine(self, coefficients: Sequence[fmpq]) -> Vector:
         """Return ``coefficients @ m``, for n coefficients."""

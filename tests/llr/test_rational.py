@@ -502,3 +502,32 @@ def test_coordinates_in_a_basis_that_is_dependent_modulo_the_prime():
     found = rational.coordinates(basis, flint([[3, 3 + 2 * P, 0]], 3))
     assert unflint(found) == [[1, 2]]
     assert rational.coordinates(basis, flint([[3, 3 + 2 * P, 1]], 3)) is None
+
+
+# -- cleared matrices -----------------------------------------------------------------------------
+
+
+def test_cleared_matrices_multiply_rows():
+    rows = [[Fraction(1, 2), Fraction(-2, 3), 0], [Fraction(5, 7), 4, Fraction(1, 6)]]
+    cleared = rational.Cleared(flint(rows, 3))
+    coefficients = [Fraction(3, 4), Fraction(-1, 5)]
+    expected = [
+        sum((c * row[j] for c, row in zip(coefficients, rows, strict=True)), Fraction(0))
+        for j in range(3)
+    ]
+    given = [rational.rational(c) for c in coefficients]
+    found = cleared.combine(given)
+    assert [rational.fraction(x) for x in found] == expected
+    assert cleared.sends(given, found)
+    for j in range(3):
+        wrong = [x + (i == j) * fmpq(1, 10**9) for i, x in enumerate(found)]
+        assert not cleared.sends(given, wrong)
+    assert cleared.pivot_columns() == (0, 1)
+
+
+def test_cleared_matrices_without_rows_or_columns():
+    assert rational.Cleared(flint([], 2)).combine([]) == (0, 0)
+    assert rational.Cleared(flint([], 2)).sends([], [fmpq(0), fmpq(0)])
+    assert not rational.Cleared(flint([], 2)).sends([], [fmpq(0), fmpq(1)])
+    assert rational.Cleared(flint([[], []], 0)).combine([fmpq(1), fmpq(2)]) == ()
+    assert rational.Cleared(flint([[], []], 0)).pivot_columns() == ()
