@@ -8,12 +8,16 @@ box, a bounded simplex with Bland's rule started from it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
-from flint import fmpq, fmpq_mat
+from flint import arb, arb_mat, ctx, fmpq, fmpq_mat
 
 from llr.learning.spanner import BOX
 from llr.numbers import rational
-from llr.numbers.rational import RationalRow
+from llr.numbers.rational import ZERO, RationalRow
+
+BITS = 256
+"""Precision of the balls that choose the steps of the simplex."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +48,16 @@ class BoxedSystem:
     def __init__(self, g: fmpq_mat) -> None:
         self.g = g
         self.unknowns = g.nrows()
-        self.basic = list(rational.independent_rows(g))
-        self._basic_rows = rational.take_rows(g, self.basic)
-        self._columns = rational.independent_columns(self._basic_rows)
+        self._cleared = rational.Cleared(g)
+        self._columns = self._cleared.pivot_columns()
+        if len(self._columns) == self.unknowns:
+            self.basic = list(range(self.unknowns))
+            self._basic_rows = g
+        else:
+            self.basic = list(rational.independent_rows(g))
+            self._basic_rows = rational.take_rows(g, self.basic)
+            self._cleared = rational.Cleared(self._basic_rows)
+            self._columns = rational.separating_columns(self._basic_rows)
         self._square = rational.take_columns(self._basic_rows, self._columns).transpose()
 
     @property
@@ -58,9 +69,9 @@ class BoxedSystem:
         """True if c m is the same for all solutions c of c G = b (box aside), whatever b is."""
         if self.rank == self.unknowns or m.ncols() == 0:
             return True
-        pairs = zip(rational.row_tuples(self.g), rational.row_tuples(m), strict=True)
-        both = rational.matrix([a + b for a, b in pairs], self.g.ncols() + m.ncols())
-        return rational.rank(both) == self.rank
+        # the columns of m must be combinations of those of G
+        columns = rational.take_columns(self.g, self._columns).transpose()
+        return rational.coordinates(columns, m.transpose()) is not None
 
     def solve(self, b: RationalRow) -> RationalRow | Refutation:
         """Return the canonical solution, or a proof that there is none.
@@ -72,15 +83,14 @@ class BoxedSystem:
             n rationals c with c G = b and |c_i| <= 2, or a :class:`Refutation`.
         """
         values = self._basic_values(b)
-        residual = rational.matrix([values], self.rank) * self._basic_rows
-        if residual.entries() != list(b):
-            return self._inconsistent(b, values)
+        if not self._cleared.sends(values, b):
+            return self._inconsistent(b, self._cleared.combine(values))
         if all(abs(x) <= BOX for x in values):
             solution = [fmpq(0)] * self.unknowns
             for i, x in zip(self.basic, values, strict=True):
                 solution[i] = x
             return tuple(solution)
-        return self._simplex(list(values))
+        return self._simplex(b)
 
     def _basic_values(self, b: RationalRow) -> RationalRow:
         """Return the values of the basic unknowns when all others are zero."""
@@ -89,9 +99,8 @@ class BoxedSystem:
         right = fmpq_mat(self.rank, 1, [b[j] for j in self._columns])
         return tuple(self._square.solve(right).entries())
 
-    def _inconsistent(self, b: RationalRow, values: RationalRow) -> Refutation:
+    def _inconsistent(self, b: RationalRow, predicted: RationalRow) -> Refutation:
         """Return z with G z = 0 and b z > 0: some column of G is a combination that b is not."""
-        predicted = (rational.matrix([values], self.rank) * self._basic_rows).entries()
         wrong = next(j for j, (x, y) in enumerate(zip(predicted, b, strict=True)) if x != y)
         z = [fmpq(0)] * len(b)
         if self.rank:
@@ -103,73 +112,128 @@ class BoxedSystem:
         sign = 1 if b[wrong] > predicted[wrong] else -1
         return Refutation(tuple(sign * x for x in z))
 
-    def _simplex(self, values: list[fmpq]) -> RationalRow | Refutation:
+    def _simplex(self, b: RationalRow) -> RationalRow | Refutation:
         """Repair a basic solution that leaves the box; stop with a solution or a blocked row.
 
         The basic unknowns are c_B = const + c_N D.  While one is outside, the first such leaves the
         basis at the end of its interval that it had passed, and the first unknown that can give way
-        enters: Bland's rule, so no basis comes twice.
+        enters: Bland's rule, so no basis comes twice.  Balls decide the steps; where one holds zero
+        the rationals do, and balls go on from there.
         """
-        basic = list(self.basic)
-        free = [i for i in range(self.unknowns) if i not in set(basic)]
-        if not free:
-            return self._blocked(basic, values)
-        rows = rational.take_columns(rational.take_rows(self.g, free), self._columns)
-        # tableau[p][q]: how basic unknown p moves per unit of free unknown q
-        tableau = [[-x for x in row] for row in self._square.solve(rows.transpose()).tolist()]
-        at = [fmpq(0)] * len(free)
-        while True:
-            outside = [p for p in range(len(basic)) if abs(values[p]) > BOX]
-            if not outside:
-                solution = [fmpq(0)] * self.unknowns
-                for i, x in [*zip(basic, values, strict=True), *zip(free, at, strict=True)]:
-                    solution[i] = x
-                return tuple(solution)
-            p = min(outside, key=basic.__getitem__)
-            bound = fmpq(BOX if values[p] > 0 else -BOX)
-            up = bound > values[p]
-            candidates = [
-                q
-                for q in range(len(free))
-                if tableau[p][q] != 0
-                and (at[q] < BOX if (tableau[p][q] > 0) == up else at[q] > -BOX)
-            ]
-            if not candidates:
-                return self._blocked(basic, values, p)
-            q = min(candidates, key=free.__getitem__)
-            shift = (bound - values[p]) / tableau[p][q]
-            for r in range(len(basic)):
-                values[r] += tableau[r][q] * shift
-            entering = at[q] + shift
-            basic[p], free[q] = free[q], basic[p]
-            values[p], at[q] = entering, bound
-            _pivot(tableau, p, q)
+        at = _Basis(list(self.basic), sorted(set(range(self.unknowns)) - set(self.basic)))
+        with ctx.workprec(BITS):
+            balls = arb_mat(self._tableau(at, b))
+            while True:
+                step = _bland(balls, at)
+                if step is None:
+                    exact = self._tableau(at, b)
+                    step = _bland(exact, at)
+                    balls = arb_mat(exact)
+                assert step is not None  # rationals decide everything
+                if step.leaving is None:
+                    return self._solution(at, b)
+                if step.entering is None:
+                    return self._blocked(at, step.leaving, step.side)
+                balls = _pivot(balls, at, step.leaving, step.entering, step.side)
 
-    def _blocked(self, basic: list[int], values: list[fmpq], p: int | None = None) -> Refutation:
+    def _transposed(self, at: _Basis) -> fmpq_mat:
+        """Return the transposed square of the basic rows."""
+        rows = rational.take_rows(self.g, at.basic)
+        return rational.take_columns(rows, self._columns).transpose()
+
+    def _moved(self, at: _Basis, b: RationalRow) -> list[fmpq]:
+        """Return b less what the free unknowns make up, on the columns that count."""
+        ends = [(i, x) for i, x in zip(at.free, at.values, strict=True) if x]
+        return [b[j] - sum((x * self.g[i, j] for i, x in ends), ZERO) for j in self._columns]
+
+    def _tableau(self, at: _Basis, b: RationalRow) -> fmpq_mat:
+        """Return how the basic unknowns move per unit of each free one, and then their values."""
+        free = rational.take_columns(rational.take_rows(self.g, at.free), self._columns)
+        columns = [[-x for x in row] for row in rational.row_tuples(free)] + [self._moved(at, b)]
+        right = rational.matrix(columns, self.rank).transpose()
+        return self._transposed(at).solve(right)
+
+    def _solution(self, at: _Basis, b: RationalRow) -> RationalRow:
+        """Return all unknowns, exactly."""
+        values = self._transposed(at).solve(fmpq_mat(self.rank, 1, self._moved(at, b)))
+        found = dict(zip(at.basic, values.entries(), strict=True))
+        found |= dict(zip(at.free, map(fmpq, at.values), strict=True))
+        return tuple(found[i] for i in range(self.unknowns))
+
+    def _blocked(self, at: _Basis, p: int, side: int) -> Refutation:
         """Return the multipliers of the row of a basic unknown that cannot reach the box."""
-        if p is None:
-            p = next(i for i, x in enumerate(values) if abs(x) > BOX)
-        square = rational.take_columns(rational.take_rows(self.g, basic), self._columns)
         unit = fmpq_mat(self.rank, 1, [fmpq(int(i == p)) for i in range(self.rank)])
-        z = [fmpq(0)] * self.g.ncols()
-        sign = 1 if values[p] > 0 else -1
-        for j, x in zip(self._columns, square.solve(unit).entries(), strict=True):
-            z[j] = sign * x
+        z = [ZERO] * self.g.ncols()
+        column = self._transposed(at).transpose().solve(unit).entries()
+        for j, x in zip(self._columns, column, strict=True):
+            z[j] = side * x
         return Refutation(tuple(z))
 
 
-def _pivot(tableau: list[list[fmpq]], p: int, q: int) -> None:
-    """Exchange basic unknown p and free unknown q in the tableau, in place."""
-    pivot_row = tableau[p]
-    inverse = 1 / pivot_row[q]
-    new_row = [-x * inverse for x in pivot_row]
-    new_row[q] = inverse
-    for r, row in enumerate(tableau):
-        if r == p:
-            continue
-        share = row[q]
-        if share != 0:
-            tableau[r] = [
-                share * inverse if c == q else x + share * new_row[c] for c, x in enumerate(row)
-            ]
-    tableau[p] = new_row
+class _Basis:
+    """Which unknowns are basic, which are free, and where the free ones are: at 0, 2 or -2."""
+
+    def __init__(self, basic: list[int], free: list[int]) -> None:
+        self.basic = basic
+        self.free = free
+        self.values = [0] * len(free)
+
+
+@dataclass(frozen=True)
+class _Step:
+    """Which basic unknown leaves at which end of the box, and which free unknown enters."""
+
+    leaving: int | None
+    entering: int | None = None
+    side: int = 0
+
+
+def _bland(tableau: fmpq_mat | arb_mat, at: _Basis) -> _Step | None:
+    """Return the next step; without a leaving unknown at the end; None where a ball holds zero."""
+    last = len(at.free)
+    for p in sorted(range(len(at.basic)), key=at.basic.__getitem__):
+        value = tableau[p, last]
+        outside = _sign(abs(value) - BOX)
+        if outside is None:
+            return None
+        if outside > 0:
+            break
+    else:
+        return _Step(None)
+    side = 1 if value > 0 else -1
+    for q in sorted(range(last), key=at.free.__getitem__):
+        moves = _sign(tableau[p, q])
+        if moves is None:
+            return None
+        if moves and at.values[q] != -moves * side * BOX:  # it can move the way that helps
+            return _Step(p, q, side)
+    return _Step(p, None, side)
+
+
+def _sign(x: Any) -> int | None:
+    """Return the sign, or None where a ball does not tell."""
+    if x > 0:
+        return 1
+    if x < 0:
+        return -1
+    return 0 if x == 0 else None
+
+
+def _pivot(tableau: arb_mat, at: _Basis, p: int, q: int, side: int) -> arb_mat:
+    """Let basic unknown p leave at one end and free unknown q enter; return the next tableau."""
+    height, last = len(at.basic), len(at.free)
+    inverse = 1 / tableau[p, q]
+    row = [-tableau[p, c] * inverse for c in range(last)]
+    row[q] = inverse
+    shift = (side * BOX - tableau[p, last]) * inverse
+    column = [tableau[r, q] for r in range(height)]
+    column[p] = arb(1)
+    for r in range(height):
+        tableau[r, q] = 0
+    for c in range(last + 1):
+        tableau[p, c] = 0
+    found = tableau + arb_mat(height, 1, column) * arb_mat(1, last + 1, [*row, shift])
+    found[p, last] = at.values[q] + shift
+    at.basic[p], at.free[q] = at.free[q], at.basic[p]
+    at.values[q] = side * BOX
+    return found

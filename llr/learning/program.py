@@ -84,6 +84,10 @@ class Segment:
         """The cut whose coefficients come last."""
         return self.first + len(self.tokens)
 
+    def __hash__(self) -> int:
+        # hashing a rational is slow, and numerators tell rows apart
+        return hash((self.first, self.tokens, tuple([x.p for x in self.row])))
+
 
 @dataclass(frozen=True)
 class _Reached:
@@ -110,6 +114,7 @@ class ExactChainProgram:
         self._systems: dict[tuple[int, Word], BoxedSystem] = {}
         self._forced: dict[tuple[int, Word], bool] = {}
         self._blocks: dict[tuple[int, int], fmpq_mat] = {}
+        self._onward: dict[tuple[int, int], rational.Cleared] = {}
         self._solutions: dict[Segment, RowOrRefutation] = {}
         self._parts: dict[Segment, list[Row]] = {}
         self._steps: dict[tuple[State, int], State] = {}
@@ -136,7 +141,7 @@ class ExactChainProgram:
 
     def _step(self, state: State, token: int) -> State:
         if state == "start":
-            row = EXACT.combine((fmpq(1),), self._next_block(1, token))
+            row = self._predict((fmpq(1),), 1, token)
             return _Reached(Segment(2, row, ()), row[: self._k])
         if not isinstance(state, _Reached):
             return INFEASIBLE
@@ -146,12 +151,18 @@ class ExactChainProgram:
             return INFEASIBLE
         cut = segment.last
         width = len(self._table.cut(cut).histories)
-        row = EXACT.combine(found[len(found) - width :], self._next_block(cut, token))
+        row = self._predict(found[len(found) - width :], cut, token)
         if cut == self._table.horizon - 1 or self._closes(segment, token):
             following = Segment(cut + 1, row, ())
         else:
             following = Segment(segment.first, segment.row, (*segment.tokens, token))
         return _Reached(following, row[: self._k])
+
+    def _predict(self, coefficients: Row, cut: int, token: int) -> Row:
+        """Return the row that a cut's coefficients predict for the next cut."""
+        if (cut, token) not in self._onward:
+            self._onward[cut, token] = rational.Cleared(self._next_block(cut, token))
+        return self._onward[cut, token].combine(coefficients)
 
     def read(self, state: State) -> Row | None:
         """Return the predicted logits of the next token, or None where infeasible."""
@@ -220,6 +231,8 @@ class ExactChainProgram:
     def _system(self, segment: Segment) -> BoxedSystem:
         """Return the segment's equations: (10a) at its first cut, (10a) = (10c) at later ones."""
         key = (segment.first, segment.tokens)
+        if key not in self._systems and not segment.tokens:
+            self._systems[key] = BoxedSystem(self._block(segment.first))
         if key not in self._systems:
             cuts = range(segment.first, segment.last + 1)
             start = {}
@@ -249,10 +262,13 @@ class ExactChainProgram:
         key = (segment.first, (*segment.tokens, token))
         if key not in self._forced:
             system = self._system(segment)
-            onward = rational.row_tuples(self._next_block(segment.last, token))
-            width = len(self._table.futures(segment.last + 1))
-            padding = [(fmpq(0),) * width] * (system.unknowns - len(onward))
-            self._forced[key] = system.forces(rational.matrix([*padding, *onward], width))
+            forced = system.rank == system.unknowns
+            if not forced:
+                onward = rational.row_tuples(self._next_block(segment.last, token))
+                width = len(self._table.futures(segment.last + 1))
+                padding = [(fmpq(0),) * width] * (system.unknowns - len(onward))
+                forced = system.forces(rational.matrix([*padding, *onward], width))
+            self._forced[key] = forced
         return self._forced[key]
 
     def _block(self, s: int) -> fmpq_mat:

@@ -9,6 +9,9 @@ from llr.numbers.arithmetic import Arithmetic, Row
 BOX = 2
 """Every coefficient of a spanner, and of a chain program, lies in [-BOX, BOX]."""
 
+UPDATES = 16
+"""Float coefficients are updated at most so often before they are solved for afresh."""
+
 
 @dataclass(frozen=True)
 class Spanner:
@@ -39,6 +42,9 @@ def barycentric_spanner(rows: list[Row], columns: int, arithmetic: Arithmetic) -
     Returns:
         At most ``columns`` indices; none if every row is zero.  Fixed by the arguments.
 
+    Raises:
+        ArithmeticError: the floats of a row do not fit the basis that the tolerance allows.
+
     Complexity: one elimination, then O(n r) scalar operations per exchange.  Each exchange
     multiplies the determinant of the basis in its own span by more than 2.
 
@@ -53,37 +59,20 @@ def barycentric_spanner(rows: list[Row], columns: int, arithmetic: Arithmetic) -
             raise ArithmeticError(
                 "a row left the span of the rows: the rank tolerance is too tight"
             )
-        table = arithmetic.rows(found)
-        exchanged = _exchange_all(table, basis, arithmetic)
-        exchanges += exchanged
-        if exchanged == 0 or arithmetic.name == "exact":
-            break  # exact updates do not drift; float ones are computed afresh until none is needed
+        made = 0
+        while made < UPDATES or arithmetic.name == "exact":  # exact updates do not drift
+            worst, i, j = arithmetic.largest(found)
+            if not arithmetic.exceeds(worst, BOX):
+                break
+            found = arithmetic.exchange(found, i, j)
+            basis[j] = i
+            made += 1
+        exchanges += made
+        if not made or arithmetic.name == "exact":
+            break
     order = sorted(range(len(basis)), key=basis.__getitem__)
     return Spanner(
         tuple(basis[j] for j in order),
-        [tuple(row[j] for j in order) for row in table],
+        [tuple(map(row.__getitem__, order)) for row in arithmetic.rows(found)],
         exchanges,
     )
-
-
-def _exchange_all(table: list[Row], basis: list[int], arithmetic: Arithmetic) -> int:
-    """Exchange until every coefficient is in the box; update ``table`` and ``basis`` in place."""
-    exchanges = 0
-    while True:
-        worst = max(
-            ((abs(c), -i, -j) for i, row in enumerate(table) for j, c in enumerate(row)),
-            default=(0, 0, 0),
-        )
-        if not arithmetic.exceeds(worst[0], BOX):
-            return exchanges
-        i, j = -worst[1], -worst[2]
-        entering = table[i]
-        for n, row in enumerate(table):
-            if row[j] != 0:
-                share = row[j] / entering[j]
-                table[n] = tuple(
-                    share if other == j else x - share * entering[other]
-                    for other, x in enumerate(row)
-                )
-        basis[j] = i
-        exchanges += 1

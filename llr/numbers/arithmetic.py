@@ -60,6 +60,12 @@ class Arithmetic(Protocol):
     def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
         """Return C with ``C @ basis == rows``, or None if some row is outside the span."""
 
+    def largest(self, m: Matrix) -> tuple[Scalar, int, int]:
+        """Return the largest ``|entry|``, its row and its column; the first of equals."""
+
+    def exchange(self, m: Matrix, i: int, j: int) -> Matrix:
+        """Return the coefficients ``m`` after row i took the place of basis row j."""
+
     def fit(self, basis: Matrix, rows: Matrix) -> Matrix:
         """Return the least-squares coefficients C, ``C @ basis`` nearest to ``rows``."""
 
@@ -139,6 +145,14 @@ class ExactArithmetic:
     def coordinates(self, basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
         """Return C with ``C @ basis == rows``, checked on every column, or None."""
         return rational.coordinates(basis, rows)
+
+    def largest(self, m: fmpq_mat) -> tuple[fmpq, int, int]:
+        """Return the largest ``|entry|``, its row and its column; the first of equals."""
+        return rational.largest(m)
+
+    def exchange(self, m: fmpq_mat, i: int, j: int) -> fmpq_mat:
+        """Return the coefficients ``m`` after row i took the place of basis row j."""
+        return rational.exchange(m, i, j)
 
     def fit(self, basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat:
         """Return the least-squares coefficients; the basis rows must be independent."""
@@ -227,6 +241,14 @@ class FloatArithmetic:
     def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
         """Return least-squares coefficients, or None where the remainder exceeds the tolerance."""
         return floats.coordinates(basis, rows)
+
+    def largest(self, m: Matrix) -> tuple[float, int, int]:
+        """Return the largest ``|entry|``, its row and its column; the first of equals."""
+        return floats.largest(m)
+
+    def exchange(self, m: Matrix, i: int, j: int) -> Matrix:
+        """Return the coefficients ``m`` after row i took the place of basis row j."""
+        return floats.exchange(m, i, j)
 
     def fit(self, basis: Matrix, rows: Matrix) -> Matrix:
         """Return the least-squares coefficients."""

@@ -20,6 +20,9 @@ Array: TypeAlias = NDArray[Any]
 RANK_TOLERANCE = 1e-9
 """A row whose remainder is below this fraction of the largest entry (or of 1) is dependent."""
 
+LOST = 2.0**-20
+"""An updated square below this fraction of the largest one when computed afresh is inaccurate."""
+
 CENTRED = 2.0**-50
 """A mean below this fraction of the largest entry is rounding."""
 
@@ -115,39 +118,89 @@ def to_rational(row: Sequence[float]) -> RationalRow:
 def independent_rows(m: Array) -> tuple[int, ...]:
     """Return rows that span the row space up to the tolerance, largest remainder first.
 
-    Complexity: O(n w r) for n rows, w columns and rank r (pivoted Gram-Schmidt, done twice).
+    Complexity: O(n w r) for n rows, w columns and rank r (pivoted Gram-Schmidt, done twice; the
+    sizes of the remainders are updated, and computed afresh once they have lost digits).
     """
-    remainder: Array = m.copy()
+    remainder = m
     scale = float(np.abs(m).max()) if m.size else 0.0
+    directions = np.zeros((min(m.shape), m.shape[1]))
     chosen: list[int] = []
-    directions: list[Array] = []
+    squares = _squares(remainder)
+    fresh = float(squares.max(initial=0.0))
     while len(chosen) < min(m.shape):
-        norms = np.sqrt((remainder * remainder).sum(axis=1))
-        best = int(norms.argmax())
-        if norms[best] <= RANK_TOLERANCE * max(scale, 1.0):
+        known = directions[: len(chosen)]
+        best = int(squares.argmax())
+        if squares[best] <= LOST * fresh:
+            remainder = remainder - (remainder @ known.T) @ known
+            squares = _squares(remainder)
+            best = int(squares.argmax())
+            fresh = float(squares[best])
+        if math.sqrt(squares[best]) <= RANK_TOLERANCE * max(scale, 1.0):
             break
-        direction: Array = remainder[best] / norms[best]
-        for known in directions:
-            direction = direction - (direction @ known) * known
-        direction = direction / np.linalg.norm(direction)
-        remainder = remainder - np.outer(remainder @ direction, direction)
-        directions.append(direction)
+        direction = remainder[best]
+        for _ in range(2):
+            direction = direction - (known @ direction) @ known
+            direction = direction / np.linalg.norm(direction)
+        squares = squares - (remainder @ direction) ** 2
+        directions[len(chosen)] = direction
         chosen.append(best)
     return tuple(sorted(chosen))
 
 
+def _squares(m: Array) -> Array:
+    """Return the squared length of every row."""
+    found: Array = np.einsum("ij,ij->i", m, m)
+    return found
+
+
 def coordinates(basis: Array, rows: Array) -> Array | None:
-    """Return least-squares coefficients of ``rows`` in ``basis``.
+    """Return least-squares coefficients of ``rows`` in ``basis``, whose rows are independent.
 
     Returns None where some remainder exceeds the rank tolerance.
     """
     if basis.shape[0] == 0:
         found = np.zeros((rows.shape[0], 0))
     else:
-        found = np.linalg.lstsq(basis.T, rows.T, rcond=None)[0].T
+        directions, triangle = np.linalg.qr(basis.T)
+        found = np.linalg.solve(triangle, (rows @ directions).T).T
     scale = float(np.abs(rows).max()) if rows.size else 0.0
     error = float(np.abs(found @ basis - rows).max()) if rows.size else 0.0
-    return found if error <= 100 * RANK_TOLERANCE * max(scale, 1.0) else None
+    return found if error <= remainder_tolerance(scale) else None
+
+
+def remainder_tolerance(scale: float) -> float:
+    """Return how large an entry of a remainder counts as none, for rows of entries to ``scale``."""
+    return 100 * RANK_TOLERANCE * max(scale, 1.0)
+
+
+def largest(m: Array) -> tuple[float, int, int]:
+    """Return the largest absolute value of an entry, with its row and column; (0, 0, 0) if none.
+
+    Of equals it is the first, row by row.
+    """
+    if not m.size:
+        return 0.0, 0, 0
+    sizes = np.abs(m)
+    i, j = divmod(int(sizes.argmax()), m.shape[1])
+    return float(sizes[i, j]), i, j
+
+
+def exchange(m: Array, i: int, j: int) -> Array:
+    """Return coefficients after the row of ``m``'s row i took the place of basis row j.
+
+    Args:
+        m: n x r, the coefficients of n rows in a basis of r rows.
+        i: a row with ``m[i, j] != 0``.
+        j: the place in the basis.
+
+    Complexity: O(n r).
+    """
+    change = m[i].copy()
+    change[j] -= 1
+    found: Array = m - np.outer(m[:, j] / m[i, j], change)
+    found[i] = 0
+    found[i, j] = 1
+    return found
 
 
 def fit(basis: Array, rows: Array) -> Array:

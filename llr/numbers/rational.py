@@ -8,13 +8,13 @@ boundary both become ``fractions.Fraction`` or strings ``p/q``.  Never compare t
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 from fractions import Fraction
 from numbers import Rational as AnyRational
 from typing import TypeAlias
 
-from flint import fmpq, fmpq_mat, fmpz
+from flint import fmpq, fmpq_mat, fmpz, nmod_mat
 
 from llr.errors import InputError
 
@@ -25,6 +25,9 @@ _PATTERN = re.compile(r"-?[0-9]+(/[0-9]+)?")
 
 ZERO = fmpq(0)
 ONE = fmpq(1)
+
+PRIME = (1 << 61) - 1
+"""Ranks modulo this prime are lower bounds of ranks."""
 
 
 def parse(text: object, argument: str = "value") -> fmpq:
@@ -131,7 +134,7 @@ def row_tuples(m: fmpq_mat) -> list[RationalRow]:
     return [tuple(flat[i * width : (i + 1) * width]) for i in range(m.nrows())]
 
 
-def take_rows(m: fmpq_mat, indices: Iterable[int]) -> fmpq_mat:
+def take_rows(m: fmpq_mat, indices: Sequence[int]) -> fmpq_mat:
     """Return the rows ``indices`` of ``m``, in that order."""
     rows = row_tuples(m)
     return matrix([rows[i] for i in indices], m.ncols())
@@ -157,21 +160,47 @@ def row_space(m: fmpq_mat) -> fmpq_mat:
     return take_rows(reduced, range(r))
 
 
-def independent_columns(m: fmpq_mat) -> tuple[int, ...]:
-    """Return the left-to-right pivots: columns not spanned by those before them."""
-    if m.nrows() == 0 or m.ncols() == 0:
-        return ()
-    reduced, r = m.rref()
+def pivot_columns(m: fmpq_mat) -> tuple[int, ...]:
+    """Return columns that are independent: the left-to-right pivots modulo a prime.
+
+    They are fixed by ``m`` and cheap.  All but always they are :func:`independent_columns`; modulo
+    the prime a column may depend on others by accident.
+    """
+    return Cleared(m).pivot_columns()
+
+
+def _pivots(reduced: fmpq_mat | nmod_mat, r: int) -> tuple[int, ...]:
+    """Return the pivots of a reduced echelon form of rank r."""
     pivots: list[int] = []
     for i in range(r):
         start = pivots[-1] + 1 if pivots else 0
-        pivots.append(next(j for j in range(start, m.ncols()) if reduced[i, j] != 0))
+        pivots.append(next(j for j in range(start, reduced.ncols()) if reduced[i, j] != 0))
     return tuple(pivots)
+
+
+def independent_columns(m: fmpq_mat) -> tuple[int, ...]:
+    """Return the left-to-right pivots: columns not spanned by those before them.
+
+    Where the pivots modulo a prime are all columns, or as many as there are rows and the first
+    ones, no others are possible.
+    """
+    if m.nrows() == 0 or m.ncols() == 0:
+        return ()
+    pivots = pivot_columns(m)
+    if len(pivots) in (m.nrows(), m.ncols()) and pivots == tuple(range(len(pivots))):
+        return pivots
+    return _pivots(*m.rref())
 
 
 def independent_rows(m: fmpq_mat) -> tuple[int, ...]:
     """Return the top-to-bottom pivots: rows not spanned by those above them."""
     return independent_columns(m.transpose())
+
+
+def separating_columns(basis: fmpq_mat) -> tuple[int, ...]:
+    """Return as many columns as there are rows, on which these independent rows are independent."""
+    pivots = pivot_columns(basis)
+    return pivots if len(pivots) == basis.nrows() else independent_columns(basis)
 
 
 def coordinates(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
@@ -184,13 +213,70 @@ def coordinates(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
     Returns:
         The n x r matrix of coefficients, checked on every column.
     """
-    pivots = independent_columns(basis)
+    pivots = separating_columns(basis)
     square = take_columns(basis, pivots)
     if not pivots:
         found = fmpq_mat(rows.nrows(), basis.nrows())
     else:
         found = square.transpose().solve(take_columns(rows, pivots).transpose()).transpose()
     return found if found * basis == rows else None
+
+
+class Cleared:
+    """A matrix over one common denominator: rows are combined in integers.
+
+    Args:
+        m: n x w rationals.
+    """
+
+    def __init__(self, m: fmpq_mat) -> None:
+        self._numerators, self._denominator = m.numer_denom()
+
+    def pivot_columns(self) -> tuple[int, ...]:
+        """Return :func:`pivot_columns` of the matrix."""
+        if self._numerators.nrows() == 0 or self._numerators.ncols() == 0:
+            return ()
+        return _pivots(*nmod_mat(self._numerators, PRIME).rref())
+
+    def sends(self, coefficients: Sequence[fmpq], row: Sequence[fmpq]) -> bool:
+        """True if ``coefficients @ m == row``."""
+        left, below = fmpq_mat(1, len(coefficients), list(coefficients)).numer_denom()
+        right, scale = fmpq_mat(1, len(row), list(row)).numer_denom()
+        return bool(left * self._numerators * scale == right * (below * self._denominator))
+
+    def combine(self, coefficients: Sequence[fmpq]) -> Vector:
+        """Return ``coefficients @ m``, for n coefficients."""
+        row, below = fmpq_mat(1, len(coefficients), list(coefficients)).numer_denom()
+        below = below * self._denominator
+        return Vector(fmpq(x, below) for x in (row * self._numerators).entries())
+
+
+def largest(m: fmpq_mat) -> tuple[fmpq, int, int]:
+    """Return the largest absolute value of an entry, with its row and column; (0, 0, 0) if none.
+
+    Of equals it is the first, row by row.
+    """
+    sizes = [abs(x) for x in m.entries()]
+    if not sizes:
+        return ZERO, 0, 0
+    top = max(sizes)
+    return (top, *divmod(sizes.index(top), m.ncols()))
+
+
+def exchange(m: fmpq_mat, i: int, j: int) -> fmpq_mat:
+    """Return coefficients after the row of ``m``'s row i took the place of basis row j.
+
+    Args:
+        m: n x r, the coefficients of n rows in a basis of r rows.
+        i: a row with ``m[i, j] != 0``.
+        j: the place in the basis.
+
+    Complexity: O(n r).
+    """
+    pivot = m[i, j]
+    shares = fmpq_mat(m.nrows(), 1, [m[n, j] / pivot for n in range(m.nrows())])
+    change = fmpq_mat(1, m.ncols(), [m[i, c] - int(c == j) for c in range(m.ncols())])
+    return m - shares * change
 
 
 def reshaped(m: fmpq_mat, columns: int) -> fmpq_mat:

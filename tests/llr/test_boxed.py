@@ -12,6 +12,7 @@ from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llr.learning import boxed
 from llr.learning.boxed import BoxedSystem, Refutation
 
 BOX = 2
@@ -366,3 +367,107 @@ def test_degenerate_systems_end(seed):
         beyond = times([x * Fraction(11, 10) for x in corner], g, width)
         check(g, beyond)
         check(g, [2 * x for x in beyond])
+
+
+# -- the steps of the simplex ----------------------------------------------------------------------
+
+
+def first_rows(g, b):
+    """Return the rows of g that raise the rank of those before them."""
+    chosen = []
+    for i in range(len(g)):
+        if b and rank([g[j] for j in (*chosen, i)]) == len(chosen) + 1:
+            chosen.append(i)
+    return chosen
+
+
+def bland(g, b):
+    """Repair the basic solution by Bland's rule, everything afresh over Fractions in each step.
+
+    Return the solution, or None where some basic unknown is blocked; and the number of steps.
+    """
+    n, width = len(g), len(b)
+    basic, ends, steps = first_rows(g, b), {}, 0
+    while True:
+        free = [i for i in range(n) if i not in basic]
+        rest = [
+            x - y
+            for x, y in zip(
+                b, times([ends.get(i, 0) for i in free], [g[i] for i in free], width), strict=True
+            )
+        ]
+        rows = sorted(basic)
+        values = unique_solution([g[i] for i in rows], rest)
+        assert values is not None
+        p = next((p for p, x in enumerate(values) if abs(x) > BOX), None)
+        if p is None:
+            return [
+                dict(zip(rows, values, strict=True)).get(i, ends.get(i, 0)) for i in range(n)
+            ], steps
+        side = 1 if values[p] > 0 else -1
+        for q in free:
+            moves = -unique_solution([g[i] for i in rows], g[q])[p]
+            # the unknown has to move by something of sign -side / moves
+            if moves and abs(ends.get(q, 0) - side * (1 if moves > 0 else -1)) <= BOX:
+                break
+        else:
+            return None, steps
+        basic = [q if i == rows[p] else i for i in basic]
+        ends.pop(q, None)
+        ends[rows[p]] = side * BOX
+        steps += 1
+
+
+def long_system(rng):
+    """A system whose unknowns are at the ends of the box or beyond; long and short numbers."""
+    width = rng.randrange(1, 4)
+    n = width + rng.randrange(1, 5)
+    bits = rng.choice((1, 2, 40))
+
+    def number():
+        return Fraction(rng.randrange(-(2**bits), 2**bits + 1), rng.choice((1, 3, 2**bits + 1)))
+
+    g = [[number() for _ in range(width)] for _ in range(n)]
+    if rng.random() < 0.3:
+        g[-1] = [2 * x for x in g[0]]
+    c = [Fraction(rng.choice((-21, -20, -15, 0, 15, 20)), 10) for _ in range(n)]
+    return g, times(c, g, width)
+
+
+@pytest.mark.parametrize("bits", [2, 30, 256])
+def test_the_answer_is_blands_whatever_the_precision_of_the_balls(monkeypatch, bits):
+    monkeypatch.setattr(boxed, "BITS", bits)
+    rng = Random(bits)
+    solved = blocked = steps = 0
+    for _ in range(150):
+        g, b = long_system(rng)
+        expected, many = bland(g, b)
+        assert check(g, b) == expected
+        solved += expected is not None and many > 0
+        blocked += expected is None
+        steps = max(steps, many)
+    assert solved > 20
+    assert blocked > 5
+    assert steps >= 4
+
+
+def test_rationals_decide_where_a_ball_holds_zero(monkeypatch):
+    """1/3 is no dyadic number: what should be 0 is a ball around it."""
+    asked = []
+    decide = boxed._bland
+
+    def spy(tableau, at):
+        found = decide(tableau, at)
+        asked.append((type(tableau) is fmpq_mat, found is None))
+        return found
+
+    monkeypatch.setattr(boxed, "_bland", spy)
+    third = Fraction(1, 3)
+    g = [[third, 1], [1, third], [third, third], [1 + third, 1 + third], [1, 2]]
+    for c in product((-2, 2), repeat=5):
+        b = times(c, g, 2)
+        assert check(g, b) == bland(g, b)[0]
+    assert (False, True) in asked  # undecided in balls
+    assert (True, False) in asked  # then decided over the rationals
+    assert (True, True) not in asked
+    assert asked.count((False, False)) > asked.count((True, False))

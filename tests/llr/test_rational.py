@@ -452,3 +452,82 @@ def test_exact_scalars_refuse_floats():
 )
 def test_exact_box_has_no_tolerance(value, outside):
     assert EXACT.exceeds(value, 2) is outside
+
+
+# -- exchange -----------------------------------------------------------------------------------
+
+
+def test_the_largest_entry_is_the_first_of_equals():
+    assert rational.largest(flint([[1, -3], [3, 2]], 2)) == (3, 0, 1)
+    assert rational.largest(flint([[0, 0]], 2)) == (0, 0, 0)
+    assert rational.largest(flint([], 2)) == (0, 0, 0)
+    assert rational.largest(flint([[], []], 0)) == (0, 0, 0)
+
+
+def test_exchange_is_a_change_of_basis():
+    rows = [[Fraction(i * j % 11 - 3, i + 2) for j in range(4)] for i in range(9)]
+    i, j = 5, 2
+    basis = [[Fraction(int(a == b)) for b in range(4)] for a in range(4)]
+    basis[j] = rows[i]
+    found = rational.exchange(flint(rows, 4), i, j)
+    assert unflint(found * flint(basis, 4)) == rows
+    assert unflint(found)[i] == [0, 0, 1, 0]
+
+
+# -- accidents modulo the prime -------------------------------------------------------------------
+
+P = rational.PRIME
+
+
+@pytest.mark.parametrize(
+    ("rows", "columns"),
+    [
+        ([[P, 1]], (0,)),  # column 0 vanishes modulo the prime
+        ([[P, 0], [0, 1]], (0, 1)),
+        ([[1, 1, 0], [1, 1 + P, 1]], (0, 1)),  # column 1 looks like column 0
+        ([[1, 1, 0], [1, 1 + P, 0]], (0, 1)),
+        ([[P, 2 * P], [3 * P, 6 * P]], (0,)),  # everything vanishes
+        ([[0, P]], (1,)),
+    ],
+)
+def test_pivots_are_right_where_the_prime_divides(rows, columns):
+    m = flint(rows, len(rows[0]))
+    assert rational.pivot_columns(m) != columns
+    assert rational.independent_columns(m) == columns == greedy(transposed(rows, len(rows[0])))
+    assert rational.independent_rows(m.transpose()) == columns
+
+
+def test_coordinates_in_a_basis_that_is_dependent_modulo_the_prime():
+    basis = flint([[1, 1, 0], [1, 1 + P, 0]], 3)
+    found = rational.coordinates(basis, flint([[3, 3 + 2 * P, 0]], 3))
+    assert unflint(found) == [[1, 2]]
+    assert rational.coordinates(basis, flint([[3, 3 + 2 * P, 1]], 3)) is None
+
+
+# -- cleared matrices -----------------------------------------------------------------------------
+
+
+def test_cleared_matrices_multiply_rows():
+    rows = [[Fraction(1, 2), Fraction(-2, 3), 0], [Fraction(5, 7), 4, Fraction(1, 6)]]
+    cleared = rational.Cleared(flint(rows, 3))
+    coefficients = [Fraction(3, 4), Fraction(-1, 5)]
+    expected = [
+        sum((c * row[j] for c, row in zip(coefficients, rows, strict=True)), Fraction(0))
+        for j in range(3)
+    ]
+    given = [rational.rational(c) for c in coefficients]
+    found = cleared.combine(given)
+    assert [rational.fraction(x) for x in found] == expected
+    assert cleared.sends(given, found)
+    for j in range(3):
+        wrong = [x + (i == j) * fmpq(1, 10**9) for i, x in enumerate(found)]
+        assert not cleared.sends(given, wrong)
+    assert cleared.pivot_columns() == (0, 1)
+
+
+def test_cleared_matrices_without_rows_or_columns():
+    assert rational.Cleared(flint([], 2)).combine([]) == (0, 0)
+    assert rational.Cleared(flint([], 2)).sends([], [fmpq(0), fmpq(0)])
+    assert not rational.Cleared(flint([], 2)).sends([], [fmpq(0), fmpq(1)])
+    assert rational.Cleared(flint([[], []], 0)).combine([fmpq(1), fmpq(2)]) == ()
+    assert rational.Cleared(flint([[], []], 0)).pivot_columns() == ()

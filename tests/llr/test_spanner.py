@@ -7,10 +7,11 @@ from random import Random
 
 import numpy as np
 import pytest
-from flint import fmpq
+from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from llr.learning import spanner
 from llr.learning.spanner import BOX, barycentric_spanner
 from llr.numbers.arithmetic import EXACT, FLOAT64, FloatArithmetic
 
@@ -276,3 +277,88 @@ def test_a_row_outside_the_span_is_not_passed_over():
 
     with pytest.raises(ArithmeticError, match=r"left the span .* rank tolerance"):
         barycentric_spanner([(1.0,), (2.0,)], 1, Strict())
+
+
+# -- growth: where updated coefficients drift ------------------------------------------------------
+
+
+def growing_rows(seed, d=64, extra=32):
+    """Wilkinson's rows and random ones: coefficients in the first d rows grow like 2^d."""
+    rng = np.random.default_rng(seed)
+    more = np.round(256 * rng.normal(size=(extra, d))) / 256
+    return np.vstack([np.array(wilkinson(d), dtype=float), more])
+
+
+def updated_spanner(m, most=1000):
+    """Solve once, in the first rows, and only update from there; return basis and coefficients."""
+    d = m.shape[1]
+    basis = list(range(d))
+    c = np.linalg.solve(m[basis].T, m.T).T
+    for _ in range(most):
+        i, j = np.unravel_index(np.abs(c).argmax(), c.shape)
+        if abs(c[i, j]) <= BOX:
+            return basis, c
+        change = c[i].copy()
+        change[j] -= 1
+        c = c - np.outer(c[:, j] / c[i, j], change)
+        basis[j] = int(i)
+    raise AssertionError("updates never end")
+
+
+def exact_coefficients(m, basis):
+    """Return the coefficients of the rows, read as dyadic rationals, solved over Q."""
+    square, right = (
+        fmpq_mat(*a.shape, [fmpq(*x.as_integer_ratio()) for x in a.ravel().tolist()])
+        for a in (m[list(basis)], m)
+    )
+    return square.transpose().solve(right.transpose()).transpose()
+
+
+def largest_exact(m, basis):
+    return max(abs(x) for x in exact_coefficients(m, basis).entries())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_updates_alone_drift_out_of_the_box_on_rows_that_grow(seed):
+    m = growing_rows(seed)
+    basis, claimed = updated_spanner(m)
+    assert np.abs(claimed).max() <= BOX
+    assert largest_exact(m, basis) > 4 * BOX  # what they claim is false
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_rows_that_grow_have_a_spanner_in_float64(seed):
+    m = growing_rows(seed)
+    rows = [tuple(row) for row in m.tolist()]
+    rough = barycentric_spanner(rows, 64, FLOAT64)
+    assert largest_exact(m, rough.indices) <= BOX
+
+
+def test_rows_that_grow_over_the_rationals():
+    m = growing_rows(0)
+    rows = [tuple(fmpq(*x.as_integer_ratio()) for x in row) for row in m.tolist()]
+    found = barycentric_spanner(rows, 64, EXACT)
+    assert found.exchanges > 10  # it starts from the first rows, where the growth is
+    c = exact_coefficients(m, found.indices)
+    assert all(abs(x) <= BOX for x in c.entries())
+    assert [tuple(row) for row in c.tolist()] == found.coefficients
+
+
+def test_many_exchanges_are_solved_afresh_in_float64(monkeypatch):
+    monkeypatch.setattr(spanner, "UPDATES", 2)
+    solutions = []
+
+    class FirstRows(FloatArithmetic):
+        def independent_rows(self, m):
+            return tuple(range(m.shape[1]))
+
+        def coordinates(self, basis, rows):
+            solutions.append(super().coordinates(basis, rows))
+            return solutions[-1]
+
+    m = np.random.default_rng(1).normal(size=(300, 40))
+    found = barycentric_spanner([tuple(row) for row in m.tolist()], 40, FirstRows())
+    assert found.exchanges > 4
+    assert len(solutions) > found.exchanges / 2
+    # what is returned is the last solution, which no update has touched
+    assert [sorted(row) for row in found.coefficients] == np.sort(solutions[-1], axis=1).tolist()
