@@ -7,6 +7,7 @@ from properties.claims import (
     contrast,
     learner,
     models,
+    necessity,
     potential,
     queries,
     slips,
@@ -19,6 +20,7 @@ from properties.claims import (
 
 _MODULES = (
     models,
+    necessity,
     contrast,
     softmax,
     potential,

@@ -14,7 +14,7 @@ from itertools import islice, product
 import numpy as np
 from flint import fmpq
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llr.learning.printed import CORRECTED, Corrections, Epoch, PrintedLearner, Schedule
 from llr.learning.program import ChainProgram, chain_program
@@ -22,10 +22,13 @@ from llr.learning.table import Table, one_token_futures
 from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.models.logits import cut_ranks
 from llr.numbers.arithmetic import EXACT, Row
+from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from llr.oracles.sampling import Words
 from properties.claim import Claim, Measurement, Twin
+
+LN2 = LogitUnit(fmpq(2))
 
 ONE_FUTURE = Corrections(all_one_token_futures=False)
 ONE_TOKEN_TABLE = Corrections(whole_table=False)
@@ -40,7 +43,7 @@ class SparseTarget:
     Attributes:
         horizon: T.
         alphabet_size: k.
-        logits: the others, before centring, in nats: ((prefix, token), integer).
+        logits: the others, before centring, in units of ln 2: ((prefix, token), integer).
     """
 
     horizon: int
@@ -63,6 +66,7 @@ class SparseTarget:
                 for t in range(self.horizon)
                 for p in words(k, t)
             },
+            LN2,
         )
 
 
@@ -173,24 +177,39 @@ def recovery(
     return Measurement.of(len(wrong_or_undefined(target.model, epochs)))
 
 
-@st.composite
-def sparse_targets(draw: DrawFn) -> SparseTarget:
-    """Return targets with T <= 4, k <= 3 and at most eight logits that are not zero.
+def sparse_targets(
+    *,
+    horizons: tuple[int, int] = (1, 4),
+    alphabet_sizes: tuple[int, int] = (2, 3),
+    values: tuple[int, ...] = (1, -1, 2),
+) -> SearchStrategy[SparseTarget]:
+    """Return targets with at most eight logits that are not zero.
 
     Prefixes are drawn by their distance from the end and cut at the front, so that a smaller T or k
     leaves the rest as it is: targets shrink to least T, then k, then to fewest nonzero logits.
+
+    Args:
+        horizons: least and largest T, within 1..4.
+        alphabet_sizes: least and largest k, within 2..3.
+        values: of the logits that are not zero.
     """
-    horizon, k = draw(st.integers(1, 4)), draw(st.integers(2, 3))
     # one choice per place, so that the search can delete a logit at one stroke
-    places = st.sampled_from(list(product(range(4), words(3, 3), range(3))))
-    logits = {}
-    for (end, tail, token), value in draw(
-        st.lists(st.tuples(places, st.sampled_from([1, -1, 2])), max_size=8)
-    ):
-        length = max(0, horizon - 1 - end)
-        prefix = tuple(min(a, k - 1) for a in tail[3 - length :])
-        logits[prefix, min(token, k - 1)] = value
-    return SparseTarget(horizon, k, tuple(sorted(logits.items())))
+    most = alphabet_sizes[1]
+    places = st.sampled_from(list(product(range(horizons[1]), words(most, 3), range(most))))
+
+    @st.composite
+    def found(draw: DrawFn) -> SparseTarget:
+        horizon, k = draw(st.integers(*horizons)), draw(st.integers(*alphabet_sizes))
+        logits = {}
+        for (end, tail, token), value in draw(
+            st.lists(st.tuples(places, st.sampled_from(values)), max_size=8)
+        ):
+            length = max(0, horizon - 1 - end)
+            prefix = tuple(min(a, k - 1) for a in tail[3 - length :])
+            logits[prefix, min(token, k - 1)] = value
+        return SparseTarget(horizon, k, tuple(sorted(logits.items())))
+
+    return found()
 
 
 def _slip(identifier: str, title: str, corrections: Corrections) -> Claim:
