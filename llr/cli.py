@@ -23,10 +23,12 @@ import llr
 from llr.analysis import distance as distances
 from llr.errors import InputError, LlrError, TooLargeError, UndecidedError
 from llr.learning import api
+from llr.learning.lean import LeanEpoch
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch
 from llr.models.base import LanguageModel, UniformModel
 from llr.models.files import check_writable
+from llr.models.isan import Isan
 from llr.models.logits import (
     cut_rank_lower_bounds,
     cut_ranks,
@@ -38,7 +40,7 @@ from llr.models.markov import HiddenMarkovModel
 from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, named
 from llr.numbers.balls import LIMIT_BITS
-from llr.numbers.rational import decimal, fraction
+from llr.numbers.rational import decimal, fraction, parse
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
 from llr.oracles.sampling import ModelWords
@@ -284,6 +286,7 @@ def learn(
             max_epochs=parse_integer(max_epochs, "--max-epochs", 1),
             words=ModelWords(model),
             on_epoch=report,
+            cut_ranks=known_cut_ranks(model),
         )
     if out is not None:
         llr.save(result.model, out)
@@ -309,6 +312,13 @@ def learn(
     sys.exit(OK if result.accepted else FAILED)
 
 
+def known_cut_ranks(model: LanguageModel) -> tuple[int, ...] | None:
+    """Return the exact cut ranks of a target that has them in polynomial time."""
+    if isinstance(model, Isan) and model.arithmetic is EXACT:
+        return model.cut_ranks()
+    return None
+
+
 def unrepresented(
     model: LanguageModel, learned: LanguageModel, max_nodes: int
 ) -> distances.Distance:
@@ -323,13 +333,16 @@ def unrepresented(
 def learn_table(value: dict[str, Any]) -> Table:
     """Return the outcome of a learning run as a table."""
     found = table(f"{value['algorithm']} learner on {value['target']}", "what", "value")
-    queries = value["queries"]
+    queries, limit = value["queries"], value["counting_limit"]
     rows = [
         ("accepted", "yes" if value["accepted"] else "NO"),
         ("TV(target, learned)", interval(value["total_variation"])),
         ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
         ("TV(target, uniform)", interval(value["uniform_total_variation"])),
         ("arithmetic, noise, seed", f"{value['arithmetic']}, {value['noise']}, {value['seed']}"),
+        ("learning calls", f"{queries['learning']:,}"),
+        ("certifying calls", f"{queries['certifying']:,}"),
+        ("counting limit", f"{float(parse(limit['calls'])):,.0f} ({limit['ranks']} cut ranks)"),
         ("epochs (infeasible)", f"{value['epochs']} ({value['infeasible_epochs']})"),
         ("witnesses per cut", " ".join(map(str, value["witnesses"]))),
         ("basis sizes per cut", " ".join(map(str, value["basis_sizes"]))),
@@ -445,7 +458,7 @@ def targets(as_json: bool) -> None:
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[Epoch], None]]:
+def progress(what: str) -> Iterator[Callable[[Epoch | LeanEpoch], None]]:
     """Show that work goes on, on a terminal's standard error; silent elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:

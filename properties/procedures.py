@@ -161,7 +161,13 @@ def learn_boolean(
             raise InputError(f"f{x}", f(x), "a rational in [-1, 1]")
     oracle = BooleanOracle(bits, f)
     result = learn(
-        oracle, alphabet_size=2, horizon=bits + 1, epsilon=epsilon, delta=delta, seed=seed
+        oracle,
+        alphabet_size=2,
+        horizon=bits + 1,
+        epsilon=epsilon,
+        delta=delta,
+        seed=seed,
+        algorithm="printed",
     )
 
     def learned(x: Word) -> fmpq:

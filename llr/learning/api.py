@@ -9,22 +9,56 @@ from typing import Any
 import numpy as np
 from flint import fmpq
 
+from llr.analysis.counting import counting_limit
 from llr.errors import InputError, ShownAs
+from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
+from llr.models.isan import Isan
 from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.protocol import FloatOracle, FunctionOracle, LogitOracle, ModelOracle
-from llr.oracles.sampling import ModelWords, OracleWords, WordSource
+from llr.oracles.sampling import ModelWords, OracleWords, Words, WordSource
 
-ALGORITHMS = ("printed",)
+ALGORITHMS = ("lean", "printed")
 SAMPLES = 256
 MAX_EPOCHS = 1000
 MAX_DRAWS = 1 << 62
+
+FLOAT_SLACK = 1e-9
+"""Rank decisions of the lean learner in float64, in nats."""
+
+FLOAT_THRESHOLD = fmpq(1, 10**7)
+"""How far a predicted logit may be off in float64 before it counts as wrong, in nats."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What an algorithm hands back.
+
+    Attributes:
+        model: the learned model, None if none was accepted.
+        epochs: how many there were.
+        infeasible_epochs: those that ended because coefficients left the box.
+        witnesses: futures (lean: stems) added because of a mistake, per cut s = 1..T.
+        basis_sizes: basis histories, per cut s = 1..T.
+        programs: chain programs solved.
+        learning_prefixes: distinct prefixes asked before the model last changed.
+        words: the fresh words that the accepted model passed, with counts.
+    """
+
+    model: LearnedModel | Isan | None
+    epochs: int
+    infeasible_epochs: int
+    witnesses: tuple[int, ...]
+    basis_sizes: tuple[int, ...]
+    programs: int
+    learning_prefixes: int
+    words: Words
 
 
 @dataclass(frozen=True)
@@ -33,19 +67,26 @@ class LearnResult:
 
     Attributes:
         model: the learned model; the uniform model if not accepted.
-        accepted: whether some epoch's fresh words all passed.
-        epochs: number of epochs, the accepting one included.
-        infeasible_epochs: epochs that ended at an infeasible program.
-        witnesses: futures added, per cut s = 1..T.
-        basis_sizes: basis histories in the last epoch, per cut s = 1..T (cut T needs none).
+        accepted: whether enough fresh words passed.
+        epochs: number of epochs, the accepting one included; for the lean learner, batches of words
+            tested together.
+        infeasible_epochs: epochs that ended because coefficients left the box.
+        witnesses: futures (lean: stems) added because of a mistake, per cut s = 1..T.
+        basis_sizes: basis histories in the last epoch, per cut s = 1..T; printed: none at T.
         programs: chain programs solved, all epochs.
         counts: queries, see :class:`llr.oracles.ledger.Counts`.
+        learning_prefixes: distinct prefixes first asked before the model last changed, those of
+            validation words included.
+        certifying_prefixes: distinct prefixes first asked after that.
+        counting_limit: :func:`llr.analysis.counting.counting_limit`.
+        limit_source: "target" if the limit is that of the target's cut ranks, else "learned".
         algorithm, arithmetic, seed: as asked for.
-        parameters: epsilon, delta, xi, g (None for T <= 2), p as rationals.
+        parameters: in nats, as rationals: epsilon, delta, xi, p and the threshold: g (printed) or
+            tau (lean); None where T is so small that nothing is tested.
         ledger: the oracle as the learner saw it, with its log of prefixes.
     """
 
-    model: LearnedModel | UniformModel
+    model: LearnedModel | Isan | UniformModel
     accepted: bool
     epochs: int
     infeasible_epochs: int
@@ -53,6 +94,10 @@ class LearnResult:
     basis_sizes: tuple[int, ...]
     programs: int
     counts: Counts
+    learning_prefixes: int
+    certifying_prefixes: int
+    counting_limit: fmpq
+    limit_source: str
     algorithm: str
     arithmetic: str
     seed: int
@@ -71,7 +116,12 @@ class LearnResult:
             "witnesses": list(self.witnesses),
             "basis_sizes": list(self.basis_sizes),
             "programs": self.programs,
-            "queries": self.counts.as_json(),
+            "queries": {
+                **self.counts.as_json(),
+                "learning": self.learning_prefixes,
+                "certifying": self.certifying_prefixes,
+            },
+            "counting_limit": {"calls": text(self.counting_limit), "ranks": self.limit_source},
             "parameters": {
                 name: None if x is None else text(x) for name, x in self.parameters.items()
             },
@@ -120,6 +170,45 @@ def printed_schedule(
     return schedule, {"epsilon": epsilon, "delta": delta, "xi": xi, "p": p, "g": g}
 
 
+def lean_schedule(
+    epsilon: fmpq,
+    delta: fmpq,
+    xi: fmpq,
+    horizon: int,
+    unit: LogitUnit,
+    arithmetic: Arithmetic,
+    max_epochs: int,
+) -> tuple[LeanSchedule, dict[str, fmpq | None]]:
+    """Return what the lean learner tolerates.
+
+    TV <= p + ((T-2) tau + T xi)/2 with p = Pr(some logit of a word is off by more than tau).
+    Without noise tau is 0 (in float64, a rounding error) and p takes all that is left of epsilon;
+    with noise both share it equally.  Attempt j tests ceil(log(j (j+1) / delta) / p) words.
+    """
+    inner = max(0, horizon - 2)
+    if xi > 0 and inner:
+        p = (epsilon - horizon * xi / 2) / 2
+        tau = 2 * p / inner
+    else:
+        tau = fmpq(0) if arithmetic is EXACT else FLOAT_THRESHOLD
+        p = epsilon - (inner * tau + horizon * xi) / 2
+    if p <= 0:
+        least = text(inner * tau / 2)
+        raise InputError("epsilon", ShownAs(text(epsilon)), f"above {least} in float64")
+
+    def validation(attempt: int) -> int:
+        return (balls.log(attempt * (attempt + 1) / delta) / p).ceil()
+
+    schedule = LeanSchedule(
+        threshold=arithmetic.from_nats(tau, unit),
+        slack=arithmetic.from_nats(xi, unit) if xi > 0 or arithmetic is EXACT else FLOAT_SLACK,
+        boxed=xi > 0,
+        validation_draws=validation,
+        max_epochs=max_epochs,
+    )
+    return schedule, {"epsilon": epsilon, "delta": delta, "xi": xi, "p": p, "tau": tau}
+
+
 def learn(
     oracle: LogitOracle | LanguageModel | Callable[[Word], Sequence[Any]],
     *,
@@ -129,13 +218,14 @@ def learn(
     delta: object,
     seed: int = 0,
     xi: object = 0,
-    algorithm: str = "printed",
+    algorithm: str = "lean",
     arithmetic: str = "exact",
     unit: str | LogitUnit = NAT,
     samples: int = SAMPLES,
     max_epochs: int = MAX_EPOCHS,
     words: WordSource | None = None,
-    on_epoch: Callable[[Epoch], None] | None = None,
+    on_epoch: Callable[[Epoch | LeanEpoch], None] | None = None,
+    cut_ranks: Sequence[int] | None = None,
 ) -> LearnResult:
     """Learn a language model of low logit rank from logit queries.
 
@@ -148,13 +238,15 @@ def learn(
         delta: allowed probability of failure, in (0, 1).
         seed: of the generator that draws words.
         xi: how far the oracle's centred logits may be off, in nats; below 2 epsilon / T.
-        algorithm: "printed" (Algorithm 1 of [P]).
+        algorithm: "lean" (ours: far fewer queries), or "printed" (Algorithm 1 of [P]).
         arithmetic: "exact" (the oracle answers ints, Fractions or "p/q") or "float".
         unit: of the oracle's logits; "nat" or "ln q" (taken from a model if left out).
-        samples: words drawn for the spanner of each cut; doubled after an infeasible epoch.
+        samples: printed: words per cut for the spanners; doubled after an infeasible epoch.
         max_epochs: where to give up.
-        words: the sample oracle; default a model's own, else words drawn through ``oracle``.
+        words: printed: the sample oracle; default a model's own, else words drawn through
+            ``oracle``, as the lean learner always draws them.
         on_epoch: called after every epoch.
+        cut_ranks: the target's, for the counting limit (taken from a model if left out).
 
     Returns:
         A :class:`LearnResult`.
@@ -163,7 +255,7 @@ def learn(
         InputError: an argument is out of range.
         OracleError: an answer is not finite, has the wrong length, or changed between calls.
 
-    Source: [P] Algorithm 1 and Theorem 5.11.
+    Source: [P] Algorithm 1 and Theorem 5.11; ours.
     """
     numbers = named(arithmetic)
     if isinstance(oracle, LanguageModel):
@@ -183,28 +275,73 @@ def learn(
     wanted, risk = probability(epsilon, "epsilon"), probability(delta, "delta")
     noise = allowed_noise(xi, wanted, t)
     scale = unit if isinstance(unit, LogitUnit) else LogitUnit.parse(unit, "unit")
-    schedule, parameters = printed_schedule(wanted, risk, noise, t, samples, max_epochs)
-    if schedule.validation_draws(max_epochs) > MAX_DRAWS:
-        raise InputError(
-            "epsilon", ShownAs(epsilon), f"large enough for {MAX_DRAWS} words per epoch"
-        )
-
     asked, words = _as_oracle(oracle, numbers, words)
     if isinstance(oracle, LanguageModel) and numbers is not EXACT:
         scale = NAT
     ledger = Ledger(asked, k, t, numbers)
-    learner = PrintedLearner(
-        ledger,
-        OracleWords(ledger, scale, numbers) if words is None else words,
-        alphabet_size=k,
-        horizon=t,
-        unit=scale,
-        arithmetic=numbers,
-        schedule=schedule,
-        rng=np.random.default_rng(seed),
+    rng = np.random.default_rng(seed)
+    if algorithm == "lean":
+        lean, parameters = lean_schedule(wanted, risk, noise, t, scale, numbers, max_epochs)
+        _check_draws(lean.validation_draws(max_epochs), epsilon)
+        outcome = _run_lean(
+            LeanLearner(
+                ledger,
+                alphabet_size=k,
+                horizon=t,
+                unit=scale,
+                arithmetic=numbers,
+                schedule=lean,
+                rng=rng,
+            ),
+            scale,
+            on_epoch,
+        )
+    else:
+        printed, parameters = printed_schedule(wanted, risk, noise, t, samples, max_epochs)
+        _check_draws(printed.validation_draws(max_epochs), epsilon)
+        outcome = _run_printed(
+            PrintedLearner(
+                ledger,
+                OracleWords(ledger, scale, numbers) if words is None else words,
+                alphabet_size=k,
+                horizon=t,
+                unit=scale,
+                arithmetic=numbers,
+                schedule=printed,
+                rng=rng,
+            ),
+            scale,
+            on_epoch,
+        )
+    ledger.recheck()
+    if cut_ranks is None and isinstance(oracle, Isan) and oracle.arithmetic is EXACT:
+        cut_ranks = oracle.cut_ranks()
+    return LearnResult(
+        model=UniformModel(k, t, scale) if outcome.model is None else outcome.model,
+        accepted=outcome.model is not None,
+        epochs=outcome.epochs,
+        infeasible_epochs=outcome.infeasible_epochs,
+        witnesses=outcome.witnesses,
+        basis_sizes=outcome.basis_sizes,
+        programs=outcome.programs,
+        counts=ledger.counts,
+        learning_prefixes=outcome.learning_prefixes,
+        certifying_prefixes=ledger.counts.distinct_prefixes - outcome.learning_prefixes,
+        counting_limit=counting_limit(k, outcome.basis_sizes if cut_ranks is None else cut_ranks),
+        limit_source="learned" if cut_ranks is None else "target",
+        algorithm=algorithm,
+        arithmetic=numbers.name,
+        seed=seed,
+        parameters=parameters,
+        ledger=ledger,
     )
+
+
+def _run_printed(
+    learner: PrintedLearner, unit: LogitUnit, on_epoch: Callable[[Epoch | LeanEpoch], None] | None
+) -> Outcome:
     infeasible = programs = 0
-    witnesses = [0] * t
+    witnesses = [0] * len(learner.futures)
     for epoch in learner.epochs():
         infeasible += epoch.outcome == "infeasible"
         programs += epoch.programs
@@ -212,23 +349,46 @@ def learn(
             witnesses[epoch.witness.cut - 1] += 1
         if on_epoch is not None:
             on_epoch(epoch)
-    ledger.recheck()
-    accepted = epoch.outcome == "accepted"
-    return LearnResult(
-        model=LearnedModel(epoch.table, scale) if accepted else UniformModel(k, t, scale),
-        accepted=accepted,
+    return Outcome(
+        model=LearnedModel(epoch.table, unit) if epoch.outcome == "accepted" else None,
         epochs=epoch.number,
         infeasible_epochs=infeasible,
         witnesses=tuple(witnesses),
-        basis_sizes=epoch.table.basis_sizes + ((0,) if t > 1 else ()),
+        basis_sizes=epoch.table.basis_sizes + ((0,) if len(witnesses) > 1 else ()),
         programs=programs,
-        counts=ledger.counts,
-        algorithm=algorithm,
-        arithmetic=numbers.name,
-        seed=seed,
-        parameters=parameters,
-        ledger=ledger,
+        learning_prefixes=epoch.learning_prefixes,
+        words=epoch.validation_words,
     )
+
+
+def _run_lean(
+    learner: LeanLearner, unit: LogitUnit, on_epoch: Callable[[Epoch | LeanEpoch], None] | None
+) -> Outcome:
+    infeasible = 0
+    witnesses = [0] * len(learner.table.histories)
+    for epoch in learner.epochs():
+        infeasible += epoch.exchanges > 0
+        for cut, _ in epoch.stems:
+            witnesses[cut - 1] += 1
+        if on_epoch is not None:
+            on_epoch(epoch)
+    return Outcome(
+        model=learner.table.isan(unit) if epoch.outcome == "accepted" else None,
+        epochs=epoch.number,
+        infeasible_epochs=infeasible,
+        witnesses=tuple(witnesses),
+        basis_sizes=tuple(map(len, learner.table.histories)),
+        programs=0,
+        learning_prefixes=learner.learning_prefixes,
+        words=learner.words,
+    )
+
+
+def _check_draws(draws: int, epsilon: object) -> None:
+    if draws > MAX_DRAWS:
+        raise InputError(
+            "epsilon", ShownAs(epsilon), f"large enough for {MAX_DRAWS} words per epoch"
+        )
 
 
 def _same(argument: str, given: int, own: int) -> None:

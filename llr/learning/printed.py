@@ -97,6 +97,7 @@ class Epoch:
         spanner_words: per cut s = 2..T-1, the words drawn for its spanner, s - 1 tokens or more.
         validation_words: the fresh words.
         programs: chain programs solved.
+        learning_prefixes: distinct prefixes asked, in all epochs, when the table stood.
     """
 
     number: int
@@ -107,6 +108,7 @@ class Epoch:
     spanner_words: tuple[Words, ...]
     validation_words: Words
     programs: int
+    learning_prefixes: int
 
 
 class PrintedLearner:
@@ -169,6 +171,7 @@ class PrintedLearner:
 
     def _epoch(self, number: int, spanner_draws: int) -> Epoch:
         table, spanner_words = self._spanned_table(spanner_draws)
+        asked = self._ledger.counts.distinct_prefixes
         fresh: Words = {}
         if self._horizon > 2:
             fresh = self._draw(self._schedule.validation_draws(number), self._horizon)
@@ -184,7 +187,9 @@ class PrintedLearner:
                 break
         if not self._corrections.whole_table:
             table = _on_one_token_futures(table)
-        return Epoch(number, outcome, table, witness, bad, spanner_words, fresh, program.solved)
+        return Epoch(
+            number, outcome, table, witness, bad, spanner_words, fresh, program.solved, asked
+        )
 
     def _draw(self, n: int, length: int) -> Words:
         self._ledger.counts.words += n

@@ -30,6 +30,9 @@ class Arithmetic(Protocol):
     def scalar(self, value: object, argument: str = "value") -> Scalar:
         """Return ``value`` as a scalar, or raise InputError naming ``argument``."""
 
+    def from_nats(self, value: fmpq, unit: LogitUnit) -> Scalar:
+        """Return a number of nats in units, rounded down by very little if at all."""
+
     def to_json(self, value: Scalar) -> str | float:
         """Return the scalar as it is written in a JSON file."""
 
@@ -57,6 +60,27 @@ class Arithmetic(Protocol):
     def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
         """Return C with ``C @ basis == rows``, or None if some row is outside the span."""
 
+    def fit(self, basis: Matrix, rows: Matrix) -> Matrix:
+        """Return the least-squares coefficients C, ``C @ basis`` nearest to ``rows``."""
+
+    def extension(self, basis: Matrix, rows: Matrix, slack: Scalar) -> tuple[int, ...]:
+        """Return indices of rows that the basis needs besides its own.
+
+        Together they fit every row to within ``slack * (1 + sum of |coefficients|)`` per entry.
+        """
+
+    def product(self, left: Matrix, right: Matrix) -> Matrix:
+        """Return ``left @ right``."""
+
+    def take(self, m: Matrix, indices: Sequence[int]) -> Matrix:
+        """Return these rows of a matrix, in this order."""
+
+    def reshaped(self, m: Matrix, columns: int) -> Matrix:
+        """Return the entries of a matrix, row by row, as a matrix of so many columns."""
+
+    def first_exceeding(self, m: Matrix, bound: Scalar) -> int | None:
+        """Return the first row with an entry larger than ``bound`` in size; None if none has."""
+
     def exceeds(self, value: Scalar, bound: int) -> bool:
         """True if ``|value| > bound`` (beyond the tolerance)."""
 
@@ -72,6 +96,10 @@ class ExactArithmetic:
     def scalar(self, value: object, argument: str = "value") -> fmpq:
         """Return an exact rational; floats are refused."""
         return rational.rational(value, argument)
+
+    def from_nats(self, value: fmpq, unit: LogitUnit) -> fmpq:
+        """Return a rational at most ``value / unit.nats``, exact where the unit is rational."""
+        return (Real(value) / unit.nats).below() if value else value
 
     def to_json(self, value: fmpq) -> str:
         """Return ``p/q``."""
@@ -109,6 +137,34 @@ class ExactArithmetic:
         """Return C with ``C @ basis == rows``, checked on every column, or None."""
         return rational.coordinates(basis, rows)
 
+    def fit(self, basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat:
+        """Return the least-squares coefficients; the basis rows must be independent."""
+        return rational.fit(basis, rows)
+
+    def extension(self, basis: fmpq_mat, rows: fmpq_mat, slack: fmpq) -> tuple[int, ...]:
+        """Return the first independent rows, or with slack always the row that fits worst."""
+        return rational.extension(basis, rows, slack)
+
+    def product(self, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat:
+        """Return ``left @ right``."""
+        return left * right
+
+    def take(self, m: fmpq_mat, indices: Sequence[int]) -> fmpq_mat:
+        """Return these rows of a matrix."""
+        return rational.take_rows(m, indices)
+
+    def reshaped(self, m: fmpq_mat, columns: int) -> fmpq_mat:
+        """Return the entries as a matrix of so many columns."""
+        return rational.reshaped(m, columns)
+
+    def first_exceeding(self, m: fmpq_mat, bound: fmpq) -> int | None:
+        """Return the first row with an entry larger than ``bound`` in size; None if none has."""
+        width = m.ncols()
+        for place, x in enumerate(m.entries()):
+            if abs(x) > bound:
+                return place // width
+        return None
+
     def exceeds(self, value: fmpq, bound: int) -> bool:
         """True if ``|value| > bound``."""
         return bool(abs(value) > bound)
@@ -126,6 +182,10 @@ class FloatArithmetic:
     def scalar(self, value: object, argument: str = "value") -> float:
         """Return a finite float."""
         return floats.finite(value, argument)
+
+    def from_nats(self, value: fmpq, unit: LogitUnit) -> float:
+        """Return ``value / unit.nats``."""
+        return float(Real(value) / unit.nats)
 
     def to_json(self, value: float) -> float:
         """Return the number itself."""
@@ -162,6 +222,31 @@ class FloatArithmetic:
     def coordinates(self, basis: Matrix, rows: Matrix) -> Matrix | None:
         """Return least-squares coefficients, or None where the remainder exceeds the tolerance."""
         return floats.coordinates(basis, rows)
+
+    def fit(self, basis: Matrix, rows: Matrix) -> Matrix:
+        """Return the least-squares coefficients."""
+        return floats.fit(basis, rows)
+
+    def extension(self, basis: Matrix, rows: Matrix, slack: float) -> tuple[int, ...]:
+        """Return the rows that fit worst, one after the other; the slack is the tolerance."""
+        return floats.extension(basis, rows, slack)
+
+    def product(self, left: Matrix, right: Matrix) -> Matrix:
+        """Return ``left @ right``."""
+        return left @ right
+
+    def take(self, m: Matrix, indices: Sequence[int]) -> Matrix:
+        """Return these rows of an array."""
+        return m[list(indices)]
+
+    def reshaped(self, m: Matrix, columns: int) -> Matrix:
+        """Return the entries as an array of so many columns."""
+        return m.reshape(-1, columns)
+
+    def first_exceeding(self, m: Matrix, bound: float) -> int | None:
+        """Return the first row with an entry larger than ``bound`` in size; None if none has."""
+        large = (abs(m) > bound).any(axis=1)
+        return int(large.argmax()) if large.any() else None
 
     def exceeds(self, value: float, bound: int) -> bool:
         """True if ``|value|`` exceeds ``bound`` by more than the tolerance."""

@@ -72,6 +72,19 @@ def centred(row: Sequence[float]) -> tuple[float, ...]:
     return found
 
 
+def centred_rows(m: Array, shape: tuple[int, int]) -> Array | None:
+    """Return an array of finite rows less their means; None if it is not one of that shape."""
+    if m.shape != shape or m.dtype.kind not in "fiu":
+        return None
+    rows = m.astype(np.float64)
+    if not np.isfinite(rows).all():
+        return None
+    means = rows.mean(axis=1, keepdims=True)
+    means[np.abs(means) <= CENTRED * np.abs(rows).max(axis=1, keepdims=True)] = 0.0
+    found: Array = rows - means
+    return found if np.isfinite(found).all() else None
+
+
 def from_rational(row: RationalRow, unit: LogitUnit) -> tuple[float, ...]:
     """Return rational logits in the given unit as floats in nats, correctly rounded."""
     return tuple(balls.nearest_float(unit.in_nats(x)) for x in row)
@@ -122,3 +135,36 @@ def coordinates(basis: Array, rows: Array) -> Array | None:
     scale = float(np.abs(rows).max()) if rows.size else 0.0
     error = float(np.abs(found @ basis - rows).max()) if rows.size else 0.0
     return found if error <= 100 * RANK_TOLERANCE * max(scale, 1.0) else None
+
+
+def fit(basis: Array, rows: Array) -> Array:
+    """Return the least-squares coefficients of ``rows`` in ``basis``."""
+    if basis.shape[0] == 0:
+        return np.zeros((rows.shape[0], 0))
+    found: Array = np.linalg.lstsq(basis.T, rows.T, rcond=None)[0].T
+    return found
+
+
+def extension(basis: Array, rows: Array, slack: float) -> tuple[int, ...]:
+    """Return indices of rows that the basis needs besides its own.
+
+    As long as some row's fit is off by more than ``slack * (1 + sum of |coefficients|)`` in some
+    entry, the row with the largest remainder joins.
+
+    Args:
+        basis: r x w.
+        rows: n x w.
+        slack: > 0; the tolerance of the rank decision.
+
+    Complexity: one least-squares problem per row that joins.
+    """
+    chosen: list[int] = []
+    while len(rows):
+        here = np.concatenate([basis, rows[chosen]])
+        coefficients = fit(here, rows)
+        error = np.abs(rows - coefficients @ here).max(axis=1, initial=0.0)
+        excess = error - slack * (1 + np.abs(coefficients).sum(axis=1))
+        if not (excess > 0).any() or len(here) >= rows.shape[1]:
+            break
+        chosen.append(int(np.where(excess > 0, error, -1.0).argmax()))
+    return tuple(chosen)

@@ -191,3 +191,52 @@ def coordinates(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat | None:
     else:
         found = square.transpose().solve(take_columns(rows, pivots).transpose()).transpose()
     return found if found * basis == rows else None
+
+
+def reshaped(m: fmpq_mat, columns: int) -> fmpq_mat:
+    """Return the entries of ``m``, row by row, as a matrix of so many columns."""
+    flat = m.entries()
+    return fmpq_mat(len(flat) // columns, columns, flat)
+
+
+def stacked(top: fmpq_mat, bottom: fmpq_mat) -> fmpq_mat:
+    """Return the rows of two matrices of one width, one below the other."""
+    return fmpq_mat(top.nrows() + bottom.nrows(), top.ncols(), top.entries() + bottom.entries())
+
+
+def fit(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat:
+    """Return the exact least-squares coefficients of ``rows`` in a basis of independent rows."""
+    if basis.nrows() == 0:
+        return fmpq_mat(rows.nrows(), 0)
+    exact = coordinates(basis, rows)
+    if exact is not None:
+        return exact
+    gram = basis * basis.transpose()
+    return gram.solve(basis * rows.transpose()).transpose()
+
+
+def extension(basis: fmpq_mat, rows: fmpq_mat, slack: fmpq) -> tuple[int, ...]:
+    """Return indices of rows that the basis needs besides its own.
+
+    Without slack they are the first rows that are independent of the basis and of each other.
+    With slack, as long as some entry of some row's fit is off by more than
+    ``slack * (1 + sum of |coefficients|)``, the row that is off most joins.
+    """
+    if rows.nrows() == 0 or rows.ncols() == 0:
+        return ()
+    if slack == 0:
+        pivots = independent_rows(stacked(basis, rows))
+        return tuple(i - basis.nrows() for i in pivots if i >= basis.nrows())
+    chosen: list[int] = []
+    while True:
+        here = stacked(basis, take_rows(rows, chosen))
+        coefficients = fit(here, rows)
+        off = row_tuples(rows - coefficients * here)
+        excess = [
+            max(map(abs, error)) - slack * (1 + sum(map(abs, c), ZERO))
+            for error, c in zip(off, row_tuples(coefficients), strict=True)
+        ]
+        worst = max(range(len(excess)), key=excess.__getitem__)
+        if excess[worst] <= 0:
+            return tuple(chosen)
+        chosen.append(worst)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
 
 from llr.errors import InputError, OracleError, shorten
 from llr.models.base import Word
-from llr.numbers.arithmetic import Arithmetic, Row
+from llr.numbers import floats
+from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
 from llr.oracles.protocol import LogitOracle
 
 
@@ -58,7 +62,7 @@ class Ledger:
         self._k = alphabet_size
         self._horizon = horizon
         self._arithmetic = arithmetic
-        self._rows: dict[Word, Row] = {}
+        self._rows: dict[Word, Row | floats.Array] = {}
         self.counts = Counts()
 
     @property
@@ -78,6 +82,16 @@ class Ledger:
             OracleError: an answer has the wrong length or is not finite (not rational, in exact
                 arithmetic).
         """
+        self._submit(prefixes)
+        return [self._row(p) for p in prefixes]
+
+    def block(self, prefixes: Sequence[Word]) -> Matrix:
+        """Return the same rows as one ``len(prefixes) x k`` matrix."""
+        self._submit(prefixes)
+        kept: list[Any] = [self._rows[p] for p in prefixes]
+        return self._arithmetic.matrix(kept, self._k)
+
+    def _submit(self, prefixes: Sequence[Word]) -> None:
         new = [p for p in dict.fromkeys(prefixes) if p not in self._rows]
         for p in new:
             if len(p) >= self._horizon:
@@ -89,7 +103,10 @@ class Ledger:
             self.counts.tokens += sum(len(p) for p in new)
         self.counts.calls += len(prefixes)
         self.counts.cache_hits += len(prefixes) - len(new)
-        return [self._rows[p] for p in prefixes]
+
+    def _row(self, prefix: Word) -> Row:
+        kept = self._rows[prefix]
+        return tuple(kept.tolist()) if isinstance(kept, np.ndarray) else kept
 
     def recheck(self) -> None:
         """Submit a few prefixes again.
@@ -102,21 +119,26 @@ class Ledger:
         again = [asked[i * len(asked) // many] for i in range(many)]
         self.counts.rechecks += len(again)
         for prefix, row in zip(again, self._ask(again), strict=True):
-            if row != self._rows[prefix]:
+            if tuple(row) != tuple(self._rows[prefix]):
                 raise OracleError(
                     f"oracle answer at prefix {shorten(prefix)} must be the same at every call, "
-                    f"not {shorten(self._shown(self._rows[prefix]))} first "
-                    f"and {shorten(self._shown(row))} later"
+                    f"not {shorten(self._shown(self._row(prefix)))} first "
+                    f"and {shorten(self._shown(tuple(row)))} later"
                 )
 
-    def _ask(self, prefixes: Sequence[Word]) -> list[Row]:
+    def _ask(self, prefixes: Sequence[Word]) -> Sequence[Row | floats.Array]:
         answers = self._oracle.logits(prefixes)
+        if self._arithmetic is not EXACT and isinstance(answers, np.ndarray):
+            found = floats.centred_rows(answers, (len(prefixes), self._k))
+            if found is not None:
+                return list(found)
         expected = f"oracle answer must be {len(prefixes)} rows, one per prefix"
         if not _is_row(answers):
             raise OracleError(f"{expected}, not {shorten(answers)}")
         if len(answers) != len(prefixes):
             raise OracleError(f"{expected}, not {len(answers)}")
-        return [self._checked(p, a) for p, a in zip(prefixes, answers, strict=True)]
+        rows = [self._checked(p, a) for p, a in zip(prefixes, answers, strict=True)]
+        return rows if self._arithmetic is EXACT else [floats.vector(row) for row in rows]
 
     def _checked(self, prefix: Word, answer: Sequence[object]) -> Row:
         where = f"oracle answer at prefix {shorten(prefix)}"

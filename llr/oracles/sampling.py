@@ -17,8 +17,8 @@ from flint import arb, fmpq
 
 from llr.models.base import LanguageModel, State, Word
 from llr.numbers import balls, floats
-from llr.numbers.arithmetic import EXACT, Arithmetic, Row
-from llr.numbers.rational import RationalRow
+from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
+from llr.numbers.rational import RationalRow, Vector
 from llr.numbers.units import Link, LogitUnit
 from llr.oracles.ledger import Ledger
 
@@ -166,6 +166,30 @@ class Thresholds:
                 found.append(_clip(int((partial / total * (1 << _BITS) + fmpq(1, 2)).floor())))
             return found
         return balls.at_precision(lambda: _rounded(self._link.ball_weights(law)))
+
+
+class RowThresholds:
+    """The same for the rows of a matrix; float64 rows are rounded in float64.
+
+    Args:
+        unit: of the rows.
+        arithmetic: of the rows.
+    """
+
+    def __init__(self, unit: LogitUnit, arithmetic: Arithmetic) -> None:
+        self._arithmetic = arithmetic
+        self._exact = Thresholds(unit, arithmetic)
+        self._nats = 1.0 if arithmetic is EXACT else balls.nearest_float(unit.nats)
+
+    def __call__(self, m: Matrix) -> Sequence[Sequence[int]]:
+        """Return k - 1 increasing integers in [0, 2^64) per row."""
+        if self._arithmetic is EXACT:
+            return [self._exact(Vector(row)) for row in self._arithmetic.rows(m)]
+        weights = np.exp((m - m.max(axis=1, keepdims=True)) * self._nats)
+        partial = np.cumsum(weights, axis=1)
+        found = partial[:, :-1] / partial[:, -1:] * 2.0**_BITS
+        below: Sequence[Sequence[int]] = np.minimum(found, 2.0**_BITS - 2.0**11).astype(np.uint64)
+        return below
 
 
 def _rounded(weights: Sequence[arb]) -> Sequence[int] | None:

@@ -20,15 +20,15 @@ from properties.claims import (
 
 _MODULES = (
     models,
-    necessity,
     contrast,
     softmax,
     potential,
     spanners,
     validation,
     learner,
-    queries,
+    necessity,
     slips,
+    queries,
     transfer,
     access,
     theorem,

@@ -412,7 +412,7 @@ def logit_errors(listed: Listed, shift: int = 0, noise: int = 1) -> Measurement:
 
 
 def residual_noise(
-    listed: Listed, solver: Callable[[Table], Solve] = as_written, factor: int = 2
+    listed: Listed, solver: Callable[[Table], Solve] = as_written, factor: fmpq = fmpq(2)
 ) -> Measurement:
     """Measure how far noise moves residuals against 2 (m_{s-1} + m_s) xi, in nats.
 
@@ -438,7 +438,9 @@ def residual_noise(
 
 def noisy_runs() -> SearchStrategy[Listed]:
     """Return runs with a noisy oracle and logits of very different sizes."""
-    return listed_runs(horizons=(3, 3), values=(1, 8, -1), xis=(fmpq(1, 7), fmpq(1, 70)))
+    return listed_runs(
+        horizons=(3, 3), alphabet_sizes=(2, 2), values=(1, 8, -1), xis=(fmpq(1, 7), fmpq(1, 70))
+    )
 
 
 # -- counts -------------------------------------------------------------------------------------
@@ -466,9 +468,11 @@ def witness_count(
     )
 
 
-def witnessing_runs(*xis: fmpq) -> SearchStrategy[Listed]:
-    """Return runs with a low threshold."""
-    return listed_runs(horizons=(3, 3), xis=xis or (fmpq(0),), thresholds=(fmpq(1, 1000),))
+def witnessing_runs(k: int, xi: fmpq = fmpq(0)) -> SearchStrategy[Listed]:
+    """Return runs on k tokens with a low threshold."""
+    return listed_runs(
+        horizons=(3, 3), alphabet_sizes=(k, k), xis=(xi,), thresholds=(fmpq(1, 1000),)
+    )
 
 
 def epochs_needed(target: SparseTarget, promised: int, spare: int = 1) -> Measurement:
@@ -727,7 +731,7 @@ NECESSITIES = (
         noisy_runs(),
         residual_noise,
         lambda i: residual_noise(i, without_box),
-        lambda i: residual_noise(i, factor=1),
+        lambda i: residual_noise(i, factor=fmpq(1, 2)),
         "here the box enters: it bounds the e of Lemma 5.1, hence the epochs under noise",
     ),
     Necessity(
@@ -745,11 +749,12 @@ NECESSITIES = (
     Necessity(
         "one-token futures present",
         "witness-count",
-        witnessing_runs(),
+        witnessing_runs(3),
         witness_count,
         lambda i: witness_count(i, ONE_FUTURE),
         lambda i: witness_count(i, less=1),
-        "Fh_s starts as {y_s}: the other tokens come in as witnesses",
+        "Fh_s starts as {y_s}: other tokens come in as witnesses (k = 3; at k = 2 one token tells "
+        "the other)",
     ),
     Necessity(
         "every t up to T - 1 validated",
@@ -799,7 +804,7 @@ NECESSITIES = (
     Necessity(
         "exact oracle",
         "witness-count",
-        witnessing_runs(fmpq(1, 7)),
+        witnessing_runs(2, fmpq(1, 7)),
         witness_count,
         lambda i: witness_count(i, xi=i.xi),
         lambda i: witness_count(i, less=1),
@@ -808,7 +813,7 @@ NECESSITIES = (
     Necessity(
         "rank at most d",
         "parameters",
-        sparse_targets(),
+        sparse_targets(horizons=(3, 4), alphabet_sizes=(2, 2)),
         lambda i: epochs_needed(i, true_rank(i)),
         lambda i: epochs_needed(i, max(1, true_rank(i) - 1)),
         lambda i: epochs_needed(i, true_rank(i), 0),
@@ -817,7 +822,7 @@ NECESSITIES = (
     Necessity(
         "spanners at every cut",
         "lemma-5.5",
-        listed_runs(horizons=(3, 4)),
+        listed_runs(horizons=(4, 4), alphabet_sizes=(2, 2)),
         feasible_prefixes,
         lambda i: feasible_prefixes(i, cuts=2),
         lambda i: feasible_prefixes(i, less=1),
@@ -889,7 +894,7 @@ CLAIMS = (
         noisy_runs,
         residual_noise,
         (
-            Twin("half of it", lambda i: residual_noise(i, factor=1)),
+            Twin("a quarter of it", lambda i: residual_noise(i, factor=fmpq(1, 2))),
             Twin("no box", lambda i: residual_noise(i, without_box)),
         ),
         examples=100,

@@ -13,7 +13,7 @@ from llr.learning.api import learn
 from llr.models.targets import family_target
 
 TARGET = "isan:T=8,k=2,d=4"
-OPTIONS = {"epsilon": "0.01", "delta": "0.01", "seed": 0}
+OPTIONS = {"epsilon": "0.01", "delta": "0.01", "seed": 0, "algorithm": "printed"}
 ROUNDS = 3
 MOST_TIMES_FLOAT = 5
 MOST_BYTES = 300 * 10**6

@@ -238,7 +238,7 @@ LEARN_KEYS = {
     "queries",
     "total_variation",
 }
-QUICK = ["--epsilon", "0.1", "--delta", "0.1"]
+QUICK = ["--epsilon", "0.1", "--delta", "0.1", "--algorithm", "printed"]
 SMALL = "isan:T=4,k=2,d=2"
 
 

@@ -10,6 +10,7 @@ import math
 import re
 from decimal import Decimal
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from flint import fmpq, fmpq_mat
 import llr
 from llr.analysis.distance import total_variation
 from llr.errors import InputError, LlrError, OracleError
-from llr.learning.api import learn, printed_schedule
+from llr.learning.api import printed_schedule
 from llr.learning.learned import LearnedModel, learned_to_json
 from llr.models.base import UniformModel
 from llr.models.isan import Isan
@@ -34,6 +35,8 @@ from llr.oracles.protocol import FloatOracle, ModelOracle
 from llr.oracles.sampling import ModelWords
 
 GOOD = {"epsilon": "0.02", "delta": "0.02"}
+
+learn = partial(llr.learn, algorithm="printed")
 
 
 def prefixes(model):

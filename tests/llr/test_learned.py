@@ -22,7 +22,7 @@ from llr.numbers.units import LogitUnit
 
 def learned(target, **options):
     options = {"epsilon": "0.01", "delta": "0.01"} | options
-    result = learn(family_target(target), **options)
+    result = learn(family_target(target), algorithm="printed", **options)
     assert result.accepted
     return result.model
 
@@ -70,7 +70,7 @@ def test_a_tabulated_target_that_no_family_has():
         p: [Fraction(3 * p[0] - 1, 7) if len(p) > 1 else Fraction(i, 5), -len(p), 0]
         for i, p in enumerate(q for t in range(3) for q in product(range(3), repeat=t))
     }
-    result = learn(TabulatedModel(3, 3, rows), epsilon="0.01", delta="0.01")
+    result = learn(TabulatedModel(3, 3, rows), epsilon="0.01", delta="0.01", algorithm="printed")
     for p, row in rows.items():
         mean = sum(map(Fraction, row)) / 3
         assert result.model.logits(p) == tuple(x - mean for x in row)

@@ -28,7 +28,7 @@ EXACTLY_LEARNED = [
 @pytest.mark.parametrize("name", EXACTLY_LEARNED)
 def test_exact_oracle_gives_distance_exactly_zero(name):
     target = llr.target(name)
-    result = llr.learn(target, epsilon="0.01", delta="0.01")
+    result = llr.learn(target, epsilon="0.01", delta="0.01", algorithm="printed")
     assert result.accepted
     apart = llr.total_variation(target, result.model)
     assert apart.enclosure.upper == 0
@@ -44,7 +44,7 @@ def test_exact_oracle_gives_distance_exactly_zero(name):
 def test_long_targets_are_accepted_and_their_distance_is_explained(name):
     target = llr.target(name)
     assert target.horizon == 20
-    result = llr.learn(target, epsilon="0.01", delta="0.01")
+    result = llr.learn(target, epsilon="0.01", delta="0.01", algorithm="printed")
     assert result.accepted
     apart = llr.total_variation(target, result.model)
     assert apart.enclosure.upper <= Fraction(1, 100)
@@ -67,6 +67,7 @@ def test_adversarial_noise_stays_within_the_transfer_bound(name):
         epsilon="0.01",
         delta="0.01",
         xi="1e-6",
+        algorithm="printed",
     )
     assert result.accepted
     g = result.parameters["g"]

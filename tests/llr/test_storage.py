@@ -36,7 +36,12 @@ def all_logits(model):
 
 def learned(target, arithmetic):
     return llr.learn(
-        llr.target(target), epsilon="0.1", delta="0.1", seed=3, arithmetic=arithmetic
+        llr.target(target),
+        epsilon="0.1",
+        delta="0.1",
+        seed=3,
+        arithmetic=arithmetic,
+        algorithm="printed",
     ).model
 
 

@@ -1,0 +1,255 @@
+"""The lean learner: nested tables, validated end to end, repaired where a word shows a mistake.
+
+A word drawn through the logit oracle has revealed the true logits at each of its prefixes, so that
+comparing them with the model's costs nothing.  Where they differ, the telescope of Lemma 5.8 says
+at which cut: with E(s) = sum_i c_{s,i} Lhat(h_{s,i}.y_{s:t}.  ), E(1) is the truth and E(t+1) the
+prediction, and a binary search finds s with E(s) right and E(s+1) wrong.  The stem y_{s+1:t} then
+separates rows at cut s + 1 that the table holds for dependent.
+
+The queries leave the shape of Lemma 5.12, so that Theorem 5.14 says nothing about this learner;
+what certifies its model are fresh words.
+
+Source: ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from llr.learning.nested import NestedTable
+from llr.learning.spanner import BOX
+from llr.models.base import Word
+from llr.numbers.arithmetic import Arithmetic, Row, Scalar
+from llr.numbers.units import LogitUnit
+from llr.oracles.ledger import Ledger
+from llr.oracles.sampling import RowThresholds, split
+
+
+@dataclass(frozen=True)
+class LeanSchedule:
+    """How long the lean learner goes on and what it tolerates.
+
+    Attributes:
+        threshold: tau, how far a predicted logit may be off, in scalars of the arithmetic.
+        slack: of the rank decisions, see :class:`llr.learning.nested.NestedTable`.
+        boxed: let coefficients outside the box count as a failure; without noise none needs to.
+        validation_draws: attempt j, from 1 -> fresh words that must pass in a row.
+        max_epochs: how many repairs before giving up.
+    """
+
+    threshold: Scalar
+    slack: Scalar
+    boxed: bool
+    validation_draws: Callable[[int], int]
+    max_epochs: int
+
+
+@dataclass(frozen=True)
+class LeanEpoch:
+    """Words that were tested together, and what they led to.
+
+    Attributes:
+        number: from 1.
+        attempt: how many times the model had changed since a batch passed, from 1.
+        words: tested in this batch.
+        passed: of the words tested since the last change, how many passed.
+        outcome: "passed", "repaired", "accepted" or "stuck".
+        stems: added, as (cut, stem).
+        exchanges: basis histories exchanged because of the box.
+    """
+
+    number: int
+    attempt: int
+    words: int
+    passed: int
+    outcome: str
+    stems: tuple[tuple[int, Word], ...]
+    exchanges: int
+
+
+class LeanLearner:
+    """The lean learner.
+
+    Args:
+        ledger: the logit oracle; words are drawn through it.
+        alphabet_size: k.
+        horizon: T.
+        unit: of the oracle's logits.
+        arithmetic: of the oracle's logits.
+        schedule: thresholds and draws.
+        rng: draws the first stems and the words.
+
+    Attributes:
+        table: the nested table.
+        words: the words of the last attempt, all of them fresh when they were drawn, with counts.
+        learning_prefixes: distinct prefixes asked before the last change of the model.
+    """
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        *,
+        alphabet_size: int,
+        horizon: int,
+        unit: LogitUnit,
+        arithmetic: Arithmetic,
+        schedule: LeanSchedule,
+        rng: np.random.Generator,
+    ) -> None:
+        self._ledger = ledger
+        self._k = alphabet_size
+        self._horizon = horizon
+        self._arithmetic = arithmetic
+        self._schedule = schedule
+        self._rng = rng
+        self._thresholds = RowThresholds(unit, arithmetic)
+        self.table = NestedTable(ledger, alphabet_size, horizon, arithmetic, schedule.slack)
+        self.words: dict[Word, int] = {}
+        self.learning_prefixes = 0
+
+    def epochs(self) -> Iterator[LeanEpoch]:
+        """Yield the batches of words until enough pass in a row, or the schedule ends."""
+        self.table.build(self._rng)
+        self._changed()
+        attempt, batch = 1, 1
+        for number in range(1, self._schedule.max_epochs + 1):
+            wanted = self._schedule.validation_draws(attempt)
+            passed = sum(self.words.values())
+            drawn = min(batch, wanted - passed)
+            words = self._draw(drawn)
+            stems, exchanges, stuck = self._repair(words)
+            if stuck or stems or exchanges:
+                outcome = "stuck" if stuck else "repaired"
+                self._changed()
+                yield LeanEpoch(number, attempt, drawn, 0, outcome, stems, exchanges)
+                if stuck:
+                    return
+                attempt, batch = attempt + 1, 1
+                continue
+            for word, many in words.items():
+                self.words[word] = self.words.get(word, 0) + many
+            passed += drawn
+            outcome = "accepted" if passed == wanted else "passed"
+            yield LeanEpoch(number, attempt, drawn, passed, outcome, (), 0)
+            if outcome == "accepted":
+                return
+            batch *= 2
+
+    def _changed(self) -> None:
+        """Note that the model changed: what was asked so far was learning."""
+        self.words = {}
+        self.learning_prefixes = self._ledger.counts.distinct_prefixes
+
+    def _draw(self, n: int) -> dict[Word, int]:
+        """Draw n words; a layer of their prefix tree is one batch."""
+        layer: dict[Word, int] = {(): n}
+        for _ in range(self._horizon):
+            prefixes = list(layer)
+            thresholds = self._thresholds(self._ledger.block(prefixes))
+            layer = {
+                (*prefix, token): many
+                for prefix, row in zip(
+                    prefixes, split(list(layer.values()), thresholds, self._rng), strict=True
+                )
+                for token, many in enumerate(row)
+                if many
+            }
+        self._ledger.counts.words += n
+        return layer
+
+    # -- testing ------------------------------------------------------------------------------
+
+    def _repair(self, words: dict[Word, int]) -> tuple[tuple[tuple[int, Word], ...], int, bool]:
+        """Change the table until it passes all these words.
+
+        Returns:
+            The stems added with their cuts, the number of exchanges, and whether it got stuck.
+        """
+        stems: list[tuple[int, Word]] = []
+        exchanges = 0
+        while (failure := self._first_failure(list(words))) is not None:
+            prefix, outside = failure
+            if outside:
+                self._exchange(prefix)
+                exchanges += 1
+                continue
+            cut = self._localise(prefix)
+            stem = prefix[cut - 1 :]
+            if stem in self.table.stems[cut - 1]:
+                return tuple(stems), exchanges, True
+            self.table.add_stem(cut, stem)
+            stems.append((cut, stem))
+        return tuple(stems), exchanges, False
+
+    def _first_failure(self, words: list[Word]) -> tuple[Word, bool] | None:
+        """Return the first of the shortest prefixes at which the model fails one of these words.
+
+        Returns:
+            The prefix, and whether its coefficients are outside the box (else its logits are
+            wrong); None if every word passes.
+        """
+        arithmetic = self._arithmetic
+        prefixes: list[Word] = [()]
+        coefficients = self.table.start()
+        for t in range(self._horizon):
+            if t:
+                place = {p: i for i, p in enumerate(prefixes)}
+                prefixes = list(dict.fromkeys(w[:t] for w in words))
+                coefficients = self.table.advance(
+                    t,
+                    arithmetic.take(coefficients, [place[p[:-1]] for p in prefixes]),
+                    [p[-1] for p in prefixes],
+                )
+            if self._schedule.boxed:
+                outside = arithmetic.first_exceeding(coefficients, arithmetic.scalar(BOX))
+                if outside is not None:
+                    return prefixes[outside], True
+            predicted = arithmetic.product(coefficients, self.table.readouts[t])
+            off = predicted - self._ledger.block(prefixes)
+            wrong = arithmetic.first_exceeding(off, self._schedule.threshold)
+            if wrong is not None:
+                return prefixes[wrong], False
+        return None
+
+    def _localise(self, prefix: Word) -> int:
+        """Return a cut s such that E(s - 1) is right and E(s) is wrong after ``prefix``.
+
+        The search keeps |E(s) - E(1)| <= tau (s-1)/t at its lower end and > at its upper end, so
+        that the two cuts that it ends with differ by more than tau / t.
+        """
+        t = len(prefix)
+        truth = self._ledger.row(prefix)
+        path = self._path(prefix)
+        low, high = 1, t + 1
+        while high - low > 1:
+            middle = (low + high) // 2
+            found = self._estimate(middle, path[middle - 1], prefix)
+            off = max(abs(x - y) for x, y in zip(found, truth, strict=True))
+            if off * t <= self._schedule.threshold * (middle - 1):
+                low = middle
+            else:
+                high = middle
+        return high
+
+    def _estimate(self, s: int, c: Row, prefix: Word) -> Row:
+        """Return E(s): the combination of the basis histories at cut s, read after the prefix."""
+        kept = [(x, h) for x, h in zip(c, self.table.histories[s - 1], strict=True) if x != 0]
+        rows = self._ledger.block([h + prefix[s - 1 :] for _, h in kept])
+        return self._arithmetic.combine(tuple(x for x, _ in kept), rows)
+
+    def _path(self, prefix: Word) -> list[Row]:
+        """Return c_1, ..., c_{t+1} along a prefix of t tokens."""
+        coefficients = self.table.start()
+        found = self._arithmetic.rows(coefficients)
+        for t, token in enumerate(prefix, start=1):
+            coefficients = self.table.advance(t, coefficients, [token])
+            found += self._arithmetic.rows(coefficients)
+        return found
+
+    def _exchange(self, prefix: Word) -> None:
+        """Put the history whose coefficients left the box in place of the one that it outweighs."""
+        c = self._path(prefix)[-1]
+        self.table.exchange(len(prefix) + 1, max(range(len(c)), key=lambda i: abs(c[i])), prefix)
