@@ -28,8 +28,10 @@ from properties.claims.necessity import (
     NECESSITIES,
     Listed,
     ListedWords,
+    Spike,
     Validation,
     as_written,
+    asked_errors,
     bad_prefixes,
     epochs_needed,
     false_passes,
@@ -41,6 +43,7 @@ from properties.claims.necessity import (
     one_token_ranks,
     oracle_of,
     other_order,
+    rare_bits,
     residual_noise,
     transfer_coarser_oracle,
     transfer_kept,
@@ -265,6 +268,11 @@ TIES = listed(
             listed(sparse(4, 2, L110=1), [(1, 0, 0, 0)], [(1, 1, 0, 0)]),
         ),
         (
+            lambda i: asked_errors(i, independent=True),
+            lambda i: asked_errors(i, independent=False),
+            Spike(9, 17, fmpq(1, 1000)),
+        ),
+        (
             lambda t: epochs_needed(t, 2),
             lambda t: epochs_needed(t, 1),
             sparse(3, 2, L000=1, L110=1),
@@ -436,6 +444,29 @@ def test_the_law_of_false_passes_is_that_of_all_draws():
             law = false_passes(v, fresh=found).measured.exact
             assert Fraction(int(law.p), int(law.q)) == expected
     assert reused > 0
+
+
+def test_the_law_of_asked_errors_is_that_of_all_pairs():
+    spike = Spike(3, 5, fmpq(1, 10))
+    model = rare_bits(spike)
+    law = {}
+    for w in words(2, 3):
+        p = scenarios.probability_of(model, w).exact
+        law[w] = Fraction(int(p.p), int(p.q))
+    assert sum(law.values()) == 1
+    assert law[0, 0, 0] == Fraction(8, 9) * Fraction(32, 33) ** 2
+
+    def asked(x, y):
+        return {(*x[: s - 1], a, *y[s:t]) for s in (1, 2, 3) for t in range(s, 4) for a in (0, 1)}
+
+    for independent in (True, False):
+        pairs = [(x, y, law[x] * law[y]) for x in law for y in law]
+        if not independent:
+            pairs = [(x, x, law[x]) for x in law]
+        expected = sum(p for x, y, p in pairs if (1, 0, 1) in asked(x, y))
+        # a bound of 0 counts every entry that is off at all
+        found = asked_errors(spike, independent=independent, share=fmpq(0)).measured.exact
+        assert Fraction(int(found.p), int(found.q)) == expected > 0
 
 
 # -- the command ----------------------------------------------------------------------------------
