@@ -15,19 +15,21 @@ from typing import Any
 
 import click
 import numpy as np
+from flint import fmpq
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
 import llr
+from llr import check as verifier
 from llr.analysis import distance as distances
-from llr.errors import InputError, LlrError, TooLargeError, UndecidedError
+from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.lean import LeanEpoch
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch
-from llr.models.base import LanguageModel, UniformModel
-from llr.models.files import check_writable
+from llr.models.base import LanguageModel, UniformModel, Word, check_size
+from llr.models.files import check_writable, read_json, write_json
 from llr.models.isan import Isan
 from llr.models.logits import (
     cut_rank_lower_bounds,
@@ -37,12 +39,13 @@ from llr.models.logits import (
     probability_ranks,
 )
 from llr.models.markov import HiddenMarkovModel
+from llr.models.network import Network
 from llr.models.targets import FAMILIES
-from llr.numbers.arithmetic import EXACT, named
+from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse
 from llr.oracles.noise import NOISES, NoisyOracle
-from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
+from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
 
 OK, FAILED, INTERRUPTED = 0, 1, 3
@@ -233,6 +236,12 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
     "--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up."
 )
 @click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
+@click.option(
+    "--certificate",
+    default=None,
+    metavar="FILE",
+    help="Write the bound on TV with its evidence as JSON, for llr check.",
+)
 @seed_option
 @json_option
 def learn(
@@ -246,6 +255,7 @@ def learn(
     samples: str,
     max_epochs: str,
     out: str | None,
+    certificate: str | None,
     seed: str,
     as_json: bool,
 ) -> None:
@@ -254,8 +264,9 @@ def learn(
     Exit 0 if a model was accepted, else 1.
     """
     model = llr.target(target)
-    if out is not None:
-        check_writable(out, "--out")
+    for path, option in ((out, "--out"), (certificate, "--certificate")):
+        if path is not None:
+            check_writable(path, option)
     seed_number = parse_integer(seed, "--seed")
     accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
     off = accuracy > 0 and model.arithmetic is EXACT
@@ -263,13 +274,7 @@ def learn(
     numbers = named(arithmetic)
     if numbers is EXACT and model.arithmetic is not EXACT:
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
-    oracle: LogitOracle = ModelOracle(model)
-    if kind != "none":
-        if model.arithmetic is not EXACT:
-            raise InputError("--noise", kind, "none: the target has float64 logits")
-        oracle = NoisyOracle(oracle, kind, accuracy, model.unit, seed_number)
-    if numbers is not EXACT:
-        oracle = FloatOracle(oracle, model)
+    oracle = simulated_oracle(model, numbers, kind, accuracy, seed_number)
     with progress(f"learning {target}") as report:
         result = api.learn(
             oracle,
@@ -290,6 +295,9 @@ def learn(
         )
     if out is not None:
         llr.save(result.model, out)
+    if certificate is not None and result.certificate is not None:
+        how = {"target": target, "noise": kind, "seed": seed_number}
+        write_json(certificate, {**result.certificate.as_json(), "oracle": how})
     limit = MAX_EXACT_NODES if result.model.arithmetic is EXACT else MAX_FLOAT_NODES
     with progress("measuring the distance"):
         apart = distances.total_variation(model, result.model, max_nodes=limit)
@@ -310,6 +318,71 @@ def learn(
     else:
         show(learn_table(value))
     sys.exit(OK if result.accepted else FAILED)
+
+
+def simulated_oracle(
+    model: LanguageModel, numbers: Arithmetic, noise: str, xi: fmpq, seed: int
+) -> LogitOracle:
+    """Return the oracle that a model is seen through on the command line."""
+    if noise == "none":
+        return model_oracle(model, numbers)
+    if model.arithmetic is not EXACT:
+        raise InputError("--noise", noise, "none: the target has float64 logits")
+    oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit, seed)
+    return oracle if numbers is EXACT else FloatOracle(oracle, model)
+
+
+@main.command()
+@click.argument("certificate", metavar="CERTIFICATE.json")
+@click.argument("learned", metavar="MODEL.json")
+@click.argument("target")
+@json_option
+def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
+    """Verify a certificate anew: ask TARGET again for every word of its evidence.
+
+    The verifier shares no code with the learner.  Exit 0 if the certificate is valid, else 1.
+    """
+    claim, network = read_json(certificate), read_json(learned)
+    model = llr.target(target)
+    how = claim.get("oracle") if isinstance(claim, dict) else None
+    how = how if isinstance(how, dict) else {}
+    numbers = EXACT if model.arithmetic is EXACT and _is_exact(claim) else FLOAT64
+    oracle = simulated_oracle(
+        model,
+        numbers,
+        str(how.get("noise", "none")),
+        decimal(claim.get("xi", 0), "xi") if how else fmpq(0),
+        check_size(how.get("seed", 0), 0, "oracle.seed"),
+    )
+    if isinstance(claim, dict) and claim.get("horizon") != model.horizon:
+        raise InputError(certificate, claim.get("horizon"), f"of horizon {model.horizon}")
+
+    def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
+        rows = oracle.logits(prefixes)
+        return [[fraction(x) if isinstance(x, fmpq) else x for x in row] for row in rows]
+
+    try:
+        with progress(f"asking {target} again"):
+            found = verifier.verify(claim, network, ask)
+    except ValueError as error:
+        raise InputError(certificate, ShownAs(str(error)), "a certificate of that model") from None
+    if as_json:
+        print_json({"certificate": certificate, "model": learned, "target": target, **found})
+    else:
+        report = table(f"certificate {certificate}", "what", "value")
+        report.add_row("valid", "yes" if found["valid"] else "NO")
+        for problem in found["problems"]:
+            report.add_row("problem", problem)
+        report.add_row("TV(target, model) <=", f"{float(Fraction(found['total_variation'])):.6g}")
+        report.add_row("except with probability", found["delta"])
+        report.add_row("fresh words, failing", f"{found['tested_words']:,}, {found['failing']}")
+        report.add_row("distinct prefixes asked", f"{found['prefixes']:,}")
+        show(report)
+    sys.exit(OK if found["valid"] else FAILED)
+
+
+def _is_exact(claim: object) -> bool:
+    return isinstance(claim, dict) and claim.get("arithmetic") == "exact"
 
 
 def known_cut_ranks(model: LanguageModel) -> tuple[int, ...] | None:
@@ -339,6 +412,7 @@ def learn_table(value: dict[str, Any]) -> Table:
         ("TV(target, learned)", interval(value["total_variation"])),
         ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
         ("TV(target, uniform)", interval(value["uniform_total_variation"])),
+        ("certificate", certified(value["certificate"])),
         ("arithmetic, noise, seed", f"{value['arithmetic']}, {value['noise']}, {value['seed']}"),
         ("learning calls", f"{queries['learning']:,}"),
         ("certifying calls", f"{queries['certifying']:,}"),
@@ -357,6 +431,14 @@ def learn_table(value: dict[str, Any]) -> Table:
     return found
 
 
+def certified(found: dict[str, Any] | None) -> str:
+    """Return a certificate's summary for the screen."""
+    if found is None:
+        return "none"
+    above, risk = (float(parse(found[name])) for name in ("total_variation", "delta"))
+    return f"TV <= {above:.6g}, wrong with probability <= {risk:.3g}"
+
+
 def interval(found: dict[str, str]) -> str:
     """Return an enclosure for the screen."""
     if found["lower"] == found["upper"]:
@@ -367,17 +449,23 @@ def interval(found: dict[str, str]) -> str:
 @main.command()
 @click.argument("target", metavar="MODEL")
 @click.option("-n", "number", default="10", show_default=True, help="How many words.")
+@click.option("--fast", is_flag=True, help="Draw in float64 batches; MODEL must be an ISAN.")
 @seed_option
 @json_option
-def sample(target: str, number: str, seed: str, as_json: bool) -> None:
+def sample(target: str, number: str, fast: bool, seed: str, as_json: bool) -> None:
     """Draw words from MODEL (a JSON file or a TARGET), one per line."""
     model = llr.target(target)
     n = parse_integer(number, "-n", 1)
     start = parse_integer(seed, "--seed")
     rng = np.random.default_rng(start)
-    drawn = ModelWords(model).draw(n, model.horizon, rng)
-    words = [word for word, count in drawn.items() for _ in range(count)]
-    words = [words[i] for i in rng.permutation(n).tolist()]
+    if fast:
+        if not isinstance(model, Isan):
+            raise InputError("--fast", target, "used with an ISAN")
+        words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
+    else:
+        drawn = ModelWords(model).draw(n, model.horizon, rng)
+        words = [word for word, count in drawn.items() for _ in range(count)]
+        words = [words[i] for i in rng.permutation(n).tolist()]
     if as_json:
         print_json({"model": target, "n": n, "seed": start, "words": [list(w) for w in words]})
         return

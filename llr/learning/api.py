@@ -11,6 +11,7 @@ from flint import fmpq
 
 from llr.analysis.counting import counting_limit
 from llr.errors import InputError, ShownAs
+from llr.learning.certificate import Certificate, certify
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
@@ -21,7 +22,7 @@ from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.ledger import Counts, Ledger
-from llr.oracles.protocol import FloatOracle, FunctionOracle, LogitOracle, ModelOracle
+from llr.oracles.protocol import FunctionOracle, LogitOracle, model_oracle
 from llr.oracles.sampling import ModelWords, OracleWords, Words, WordSource
 
 ALGORITHMS = ("lean", "printed")
@@ -49,6 +50,8 @@ class Outcome:
         programs: chain programs solved.
         learning_prefixes: distinct prefixes asked before the model last changed.
         words: the fresh words that the accepted model passed, with counts.
+        attempt: how many sets of fresh words there were, from 1: the risk of set j is
+            delta / (j (j+1)).
     """
 
     model: LearnedModel | Isan | None
@@ -59,6 +62,7 @@ class Outcome:
     programs: int
     learning_prefixes: int
     words: Words
+    attempt: int
 
 
 @dataclass(frozen=True)
@@ -81,8 +85,9 @@ class LearnResult:
         counting_limit: :func:`llr.analysis.counting.counting_limit`.
         limit_source: "target" if the limit is that of the target's cut ranks, else "learned".
         algorithm, arithmetic, seed: as asked for.
-        parameters: in nats, as rationals: epsilon, delta, xi, p and the threshold: g (printed) or
-            tau (lean); None where T is so small that nothing is tested.
+        parameters: in nats, as rationals: epsilon, delta, xi, p, tau, and g for the printed
+            learner; None where T is so small that nothing is tested.
+        certificate: what the fresh words say about TV(target, model); None if not accepted.
         ledger: the oracle as the learner saw it, with its log of prefixes.
     """
 
@@ -102,6 +107,7 @@ class LearnResult:
     arithmetic: str
     seed: int
     parameters: dict[str, fmpq | None]
+    certificate: Certificate | None
     ledger: Ledger = field(repr=False)
 
     def as_json(self) -> dict[str, Any]:
@@ -121,6 +127,7 @@ class LearnResult:
                 "learning": self.learning_prefixes,
                 "certifying": self.certifying_prefixes,
             },
+            "certificate": None if self.certificate is None else self.certificate.summary(),
             "counting_limit": {"calls": text(self.counting_limit), "ranks": self.limit_source},
             "parameters": {
                 name: None if x is None else text(x) for name, x in self.parameters.items()
@@ -158,7 +165,8 @@ def printed_schedule(
 
     p = (epsilon - T xi / 2) / 2 is the mass of bad words allowed, g = 4 p / ((T-1)(T-2)) the
     residual allowed, and epoch j validates on ceil(log(j (j+1) / delta) / p) words: so over all
-    epochs a model with more bad mass than p is accepted with probability at most delta.
+    epochs a model with more bad mass than p is accepted with probability at most delta.  Residuals
+    of at most g add up to logits off by at most tau = (T-2) g.
     """
     p = (epsilon - horizon * xi / 2) / 2
     g = 4 * p / ((horizon - 1) * (horizon - 2)) if horizon > 2 else None
@@ -167,7 +175,8 @@ def printed_schedule(
         return (balls.log(epoch * (epoch + 1) / delta) / p).ceil()
 
     schedule = Schedule(g, lambda infeasible: samples << infeasible, validation, max_epochs)
-    return schedule, {"epsilon": epsilon, "delta": delta, "xi": xi, "p": p, "g": g}
+    tau = None if g is None else (horizon - 2) * g
+    return schedule, {"epsilon": epsilon, "delta": delta, "xi": xi, "p": p, "g": g, "tau": tau}
 
 
 def lean_schedule(
@@ -181,11 +190,12 @@ def lean_schedule(
 ) -> tuple[LeanSchedule, dict[str, fmpq | None]]:
     """Return what the lean learner tolerates.
 
-    TV <= p + ((T-2) tau + T xi)/2 with p = Pr(some logit of a word is off by more than tau).
+    TV <= p + ((T-1) tau + T xi)/2 with p = Pr(some logit of a word is off by more than tau).
     Without noise tau is 0 (in float64, a rounding error) and p takes all that is left of epsilon;
-    with noise both share it equally.  Attempt j tests ceil(log(j (j+1) / delta) / p) words.
+    with noise both share it equally.  Attempt j tests ceil(log(2 j (j+1) / delta) / p) words, so
+    that both bounds of the certificate hold with confidence 1 - delta over all attempts.
     """
-    inner = max(0, horizon - 2)
+    inner = horizon - 1
     if xi > 0 and inner:
         p = (epsilon - horizon * xi / 2) / 2
         tau = 2 * p / inner
@@ -197,7 +207,7 @@ def lean_schedule(
         raise InputError("epsilon", ShownAs(text(epsilon)), f"above {least} in float64")
 
     def validation(attempt: int) -> int:
-        return (balls.log(attempt * (attempt + 1) / delta) / p).ceil()
+        return (balls.log(2 * attempt * (attempt + 1) / delta) / p).ceil()
 
     schedule = LeanSchedule(
         threshold=arithmetic.from_nats(tau, unit),
@@ -313,6 +323,18 @@ def learn(
             scale,
             on_epoch,
         )
+    certificate = None
+    if outcome.model is not None:
+        tau = parameters["tau"]
+        certificate = certify(
+            outcome.model,
+            ledger,
+            outcome.words,
+            scale,
+            delta=risk / (outcome.attempt * (outcome.attempt + 1)),
+            xi=noise,
+            tau=fmpq(0) if tau is None else tau,
+        )
     ledger.recheck()
     if cut_ranks is None and isinstance(oracle, Isan) and oracle.arithmetic is EXACT:
         cut_ranks = oracle.cut_ranks()
@@ -333,6 +355,7 @@ def learn(
         arithmetic=numbers.name,
         seed=seed,
         parameters=parameters,
+        certificate=certificate,
         ledger=ledger,
     )
 
@@ -358,6 +381,7 @@ def _run_printed(
         programs=programs,
         learning_prefixes=epoch.learning_prefixes,
         words=epoch.validation_words,
+        attempt=epoch.number,
     )
 
 
@@ -381,6 +405,7 @@ def _run_lean(
         programs=0,
         learning_prefixes=learner.learning_prefixes,
         words=learner.words,
+        attempt=epoch.attempt,
     )
 
 
@@ -403,8 +428,7 @@ def _as_oracle(
     words: WordSource | None,
 ) -> tuple[LogitOracle, WordSource | None]:
     if isinstance(oracle, LanguageModel):
-        exact: LogitOracle = ModelOracle(oracle)
-        asked = exact if arithmetic is EXACT else FloatOracle(exact, oracle)
+        asked = model_oracle(oracle, arithmetic)
         return asked, ModelWords(oracle) if words is None else words
     if isinstance(oracle, LogitOracle):
         return oracle, words

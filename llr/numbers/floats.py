@@ -90,6 +90,19 @@ def from_rational(row: RationalRow, unit: LogitUnit) -> tuple[float, ...]:
     return tuple(balls.nearest_float(unit.in_nats(x)) for x in row)
 
 
+def softmax(m: Array) -> Array:
+    """Return the softmax of every row."""
+    weights = np.exp(m - m.max(axis=1, keepdims=True))
+    found: Array = weights / weights.sum(axis=1, keepdims=True)
+    return found
+
+
+def scaled(row: Sequence[float], unit: LogitUnit) -> tuple[float, ...]:
+    """Return float logits in the given unit as floats in nats."""
+    size = balls.nearest_float(unit.nats)
+    return tuple(x * size for x in row)
+
+
 def to_rational(row: Sequence[float]) -> RationalRow:
     """Return the dyadic rationals that the floats of a row stand for.
 

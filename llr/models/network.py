@@ -1,0 +1,75 @@
+"""ISANs as float64 arrays: many words at a time, as matrix products."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from llr.models.isan import Isan
+from llr.numbers import floats
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.units import NAT
+
+
+class Network:
+    """The parameters of an ISAN in float64, rounded correctly; logits in nats.
+
+    Sums run in a fixed order, so that a row of a result does not depend on the others.
+
+    Args:
+        model: exact or float64.
+
+    Attributes:
+        start: x_0, d numbers.
+        steps: A[t], per step an array of k x d x d numbers.
+        readouts: B[t], per token an array of k x d numbers.
+    """
+
+    def __init__(self, model: Isan) -> None:
+        read = floats.from_rational if model.arithmetic is EXACT else floats.scaled
+        rows = model.arithmetic.rows
+        self.alphabet_size, self.horizon = model.alphabet_size, model.horizon
+        self.start = np.array(read(model.initial_state, NAT))
+        self.steps = [
+            np.array([[read(row, NAT) for row in rows(m)] for m in step])
+            for step in model.transitions
+        ]
+        self.readouts = [
+            np.array([read(row, model.unit) for row in rows(m)]) for m in model.readouts
+        ]
+
+    def step(self, t: int, states: floats.Array, tokens: floats.Array) -> floats.Array:
+        """Return x_{t+1} = A[t+1][token] x_t, one row per word."""
+        found: floats.Array = np.einsum("nij,nj->ni", self.steps[t][tokens], states)
+        return found
+
+    def read(self, t: int, states: floats.Array) -> floats.Array:
+        """Return the logits of token t + 1 at x_t, one row per word."""
+        found: floats.Array = np.einsum("kj,nj->nk", self.readouts[t], states)
+        return found
+
+    def words(self, n: int, rng: np.random.Generator) -> floats.Array:
+        """Draw n independent words.
+
+        A token is the number of cumulative probabilities that a uniform number reaches; they are
+        computed in float64, so that the law is that of the model up to rounding (see the claim
+        "batch-law").
+
+        Args:
+            n: >= 0.
+            rng: gives n uniform numbers per token.
+
+        Returns:
+            An n x T array of tokens.
+
+        Complexity: O(n T d (d + k)), all in array operations.
+        """
+        states = np.broadcast_to(self.start, (n, len(self.start)))
+        found = np.empty((n, self.horizon), dtype=np.int64)
+        for t in range(self.horizon):
+            laws = floats.softmax(self.read(t, states))
+            reached = np.cumsum(laws[:, :-1], axis=1) <= rng.random(n)[:, np.newaxis]
+            tokens = reached.sum(axis=1)
+            found[:, t] = tokens
+            if t + 1 < self.horizon:
+                states = self.step(t, states, tokens)
+        return found
