@@ -29,7 +29,7 @@ class Necessity:
             not found out, "none found" means nothing.
         expected: "needed" or "none found".
         remark: what the assumption does in the proof, or how the algorithm was changed.
-        examples: how many instances to try at profile ci.
+        examples: how many instances to try at most, at profile ci; a search ends where it finds.
     """
 
     assumption: str
@@ -40,7 +40,7 @@ class Necessity:
     control: Check
     remark: str
     expected: str = "needed"
-    examples: int = 300
+    examples: int = 1500
 
 
 @dataclass(frozen=True)

@@ -791,7 +791,7 @@ NECESSITIES = (
         "not needed by the proof: the telescope uses (10a), (10c) and that the solution which is "
         "tested is the one used, but no size of coefficients",
         expected="none found",
-        examples=150,
+        examples=250,
     ),
     Necessity(
         "coefficients at most 2",
@@ -812,7 +812,7 @@ NECESSITIES = (
         "not needed by the proof: (15) tests every token a, in Fh_s or not; what Q reads off the "
         "table is another matter (slip-one-future)",
         expected="none found",
-        examples=150,
+        examples=250,
     ),
     Necessity(
         "one-token futures present",
@@ -949,7 +949,7 @@ NECESSITIES = (
         samples_for_a_fair_coin,
         lambda c: estimated_binary(c, 4),
         "full support in figures: as many samples as a fair coin needs",
-        examples=60,
+        examples=200,
     ),
     Necessity(
         "fhat clipped to [-1, 1]",
