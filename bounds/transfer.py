@@ -131,7 +131,9 @@ def summed_next_token_distances(means: Sequence[Number]) -> Real:
     source="end-to-end validation",
     summary="next logits within tau on good words: TV(M, Q) <= p_bad + ((T-2) tau + T xi) / 2",
 )
-def transfer_end_to_end(horizon: int, p_bad: Number, tau: Number, xi: Number) -> Real:
+def transfer_end_to_end(
+    horizon: int, p_bad: Number, tau: Number, xi: Number, exact: int = 2
+) -> Real:
     """Bound TV(M, Q) when words are validated end to end.
 
     A word fails if at some t = 2..T-1 the prediction after y_{1:t} is off by more than tau from the
@@ -139,17 +141,20 @@ def transfer_end_to_end(horizon: int, p_bad: Number, tau: Number, xi: Number) ->
     The bound is p_bad + ((T-2) tau + T xi) / 2 (no tau-term for T = 1).
 
     Proof.  As :func:`transfer_sum`, with error tau + xi at t = 2..T-1 and xi at t = 0, 1, where the
-    prediction is the oracle's own answer.
+    prediction is the oracle's own answer.  Where only the first token's is, as with least-squares
+    fits, t = 1 is tested too, and T - 1 stands in place of T - 2.
 
     Args:
         horizon: T >= 1.
         p_bad: probability of a failing word.
         tau: allowed error in nats, >= 0.
         xi: error of the oracle in nats, >= 0.
+        exact: how many first tokens are predicted as the oracle answers, >= 0.
 
     Raises:
         HypothesisError: an argument is out of range.
     """
     p, threshold, noise = Real.of(p_bad), Real.of(tau), Real.of(xi)
     _check("lean-transfer", horizon, p, threshold, noise)
-    return p + threshold * Fraction(max(0, horizon - 2), 2) + noise * Fraction(horizon, 2)
+    require(exact >= 0, "lean-transfer", "exact >= 0", exact)
+    return p + threshold * Fraction(max(0, horizon - exact), 2) + noise * Fraction(horizon, 2)

@@ -22,6 +22,7 @@ from rich.table import Table
 
 import llr
 from llr import check as verifier
+from llr import comparison
 from llr.analysis import distance as distances
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
@@ -43,7 +44,7 @@ from llr.models.network import Network
 from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
-from llr.numbers.rational import decimal, fraction, parse
+from llr.numbers.rational import decimal, fraction, parse, text
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
@@ -235,6 +236,13 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
 @click.option(
     "--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up."
 )
+@click.option(
+    "--rank",
+    default=None,
+    metavar="R",
+    help='Histories per cut, for a target of approximate rank; or "spectrum".',
+)
+@click.option("--relaxed", is_flag=True, help="With --rank: predict by relaxed chain programs.")
 @click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
 @click.option(
     "--certificate",
@@ -254,6 +262,8 @@ def learn(
     noise: str | None,
     samples: str,
     max_epochs: str,
+    rank: str | None,
+    relaxed: bool,
     out: str | None,
     certificate: str | None,
     seed: str,
@@ -292,6 +302,8 @@ def learn(
             words=ModelWords(model),
             on_epoch=report,
             cut_ranks=known_cut_ranks(model),
+            rank=rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1),
+            relaxed=relaxed,
         )
     if out is not None:
         llr.save(result.model, out)
@@ -379,6 +391,49 @@ def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
         report.add_row("distinct prefixes asked", f"{found['prefixes']:,}")
         show(report)
     sys.exit(OK if found["valid"] else FAILED)
+
+
+@main.command()
+@click.argument("target")
+@click.option("--epsilon", default="0.01", show_default=True, help="Promised total variation.")
+@click.option("--delta", default="1e-6", show_default=True, help="Allowed risk.")
+@click.option("--arithmetic", default="exact", show_default=True, help="exact or float.")
+@seed_option
+@json_option
+def compare(
+    target: str, epsilon: str, delta: str, arithmetic: str, seed: str, as_json: bool
+) -> None:
+    """Learn TARGET in every way that applies, and print what each pays in oracle calls."""
+    model = llr.target(target)
+    limit = comparison.limit_of(model)
+    with progress(f"learning {target} in every way"):
+        entries = list(
+            comparison.compare(
+                model,
+                epsilon=api.probability(epsilon, "--epsilon"),
+                delta=api.probability(delta, "--delta"),
+                seed=parse_integer(seed, "--seed"),
+                arithmetic=named(arithmetic),
+                **comparison.label_of(target),
+            )
+        )
+    if as_json:
+        print_json(
+            {
+                "target": target,
+                "counting_limit": None if limit is None else text(limit),
+                "learners": [entry.as_json() for entry in entries],
+            }
+        )
+        return
+    counted = "unknown" if limit is None else f"{float(limit):,.0f}"
+    columns = ("learner", "learning\ncalls", "certifying\ncalls", "words", "TV", "note")
+    found = table(f"{target}: counting limit {counted} calls", *columns)
+    for e in entries:
+        apart = "" if e.distance is None else interval(e.distance.as_json())
+        numbers = (f"{x:,}" for x in (e.learning, e.certifying, e.words))
+        found.add_row(e.learner, *numbers, apart, e.note)
+    show(found)
 
 
 def _is_exact(claim: object) -> bool:

@@ -14,6 +14,7 @@ from llr.errors import InputError, ShownAs
 from llr.learning.certificate import Certificate, certify
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
+from llr.learning.nested import SPECTRUM
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
 from llr.models.isan import Isan
@@ -70,7 +71,7 @@ class LearnResult:
     """What a learning run returns.
 
     Attributes:
-        model: the learned model; the uniform model if not accepted.
+        model: the learned model; the uniform model if there is none.
         accepted: whether enough fresh words passed.
         epochs: number of epochs, the accepting one included; for the lean learner, batches of words
             tested together.
@@ -187,6 +188,7 @@ def lean_schedule(
     unit: LogitUnit,
     arithmetic: Arithmetic,
     max_epochs: int,
+    rank: int | None = None,
 ) -> tuple[LeanSchedule, dict[str, fmpq | None]]:
     """Return what the lean learner tolerates.
 
@@ -194,9 +196,14 @@ def lean_schedule(
     Without noise tau is 0 (in float64, a rounding error) and p takes all that is left of epsilon;
     with noise both share it equally.  Attempt j tests ceil(log(2 j (j+1) / delta) / p) words, so
     that both bounds of the certificate hold with confidence 1 - delta over all attempts.
+
+    With a limit on the rank nothing is known beforehand: logits may be off by half a nat before a
+    word fails, and xi is the error of the fits that decide about ranks.
     """
     inner = horizon - 1
-    if xi > 0 and inner:
+    if rank is not None:
+        p, tau = epsilon, fmpq(1, 2)
+    elif xi > 0 and inner:
         p = (epsilon - horizon * xi / 2) / 2
         tau = 2 * p / inner
     else:
@@ -215,6 +222,7 @@ def lean_schedule(
         boxed=xi > 0,
         validation_draws=validation,
         max_epochs=max_epochs,
+        rank=rank,
     )
     return schedule, {"epsilon": epsilon, "delta": delta, "xi": xi, "p": p, "tau": tau}
 
@@ -236,6 +244,8 @@ def learn(
     words: WordSource | None = None,
     on_epoch: Callable[[Epoch | LeanEpoch], None] | None = None,
     cut_ranks: Sequence[int] | None = None,
+    rank: int | str | None = None,
+    relaxed: bool = False,
 ) -> LearnResult:
     """Learn a language model of low logit rank from logit queries.
 
@@ -257,6 +267,13 @@ def learn(
             ``oracle``, as the lean learner always draws them.
         on_epoch: called after every epoch.
         cut_ranks: the target's, for the counting limit (taken from a model if left out).
+        rank: lean: keep at most so many histories per cut, for a target of approximate rank; or
+            "spectrum": as many as it takes for the best approximation of the rows seen at a cut to
+            be off by at most xi in the mean (float64).  The model is returned however good it is;
+            it is accepted if its certificate says at most epsilon.
+        relaxed: lean with a rank, float64: return the model of the relaxed chain programs, which
+            minimize the largest error of an equation with coefficients in the box, instead of the
+            network of least-squares fits.
 
     Returns:
         A :class:`LearnResult`.
@@ -291,7 +308,8 @@ def learn(
     ledger = Ledger(asked, k, t, numbers)
     rng = np.random.default_rng(seed)
     if algorithm == "lean":
-        lean, parameters = lean_schedule(wanted, risk, noise, t, scale, numbers, max_epochs)
+        limit = _rank_limit(rank, relaxed, numbers)
+        lean, parameters = lean_schedule(wanted, risk, noise, t, scale, numbers, max_epochs, limit)
         _check_draws(lean.validation_draws(max_epochs), epsilon)
         outcome = _run_lean(
             LeanLearner(
@@ -305,8 +323,12 @@ def learn(
             ),
             scale,
             on_epoch,
+            relaxed,
         )
     else:
+        if rank is not None or relaxed:
+            name, value = ("rank", rank) if rank is not None else ("relaxed", relaxed)
+            raise InputError(name, value, 'left out, or used with algorithm "lean"')
         printed, parameters = printed_schedule(wanted, risk, noise, t, samples, max_epochs)
         _check_draws(printed.validation_draws(max_epochs), epsilon)
         outcome = _run_printed(
@@ -335,12 +357,13 @@ def learn(
             xi=noise,
             tau=fmpq(0) if tau is None else tau,
         )
+    accepted = certificate is not None and (rank is None or certificate.total_variation <= wanted)
     ledger.recheck()
     if cut_ranks is None and isinstance(oracle, Isan) and oracle.arithmetic is EXACT:
         cut_ranks = oracle.cut_ranks()
     return LearnResult(
         model=UniformModel(k, t, scale) if outcome.model is None else outcome.model,
-        accepted=outcome.model is not None,
+        accepted=accepted,
         epochs=outcome.epochs,
         infeasible_epochs=outcome.infeasible_epochs,
         witnesses=outcome.witnesses,
@@ -386,7 +409,10 @@ def _run_printed(
 
 
 def _run_lean(
-    learner: LeanLearner, unit: LogitUnit, on_epoch: Callable[[Epoch | LeanEpoch], None] | None
+    learner: LeanLearner,
+    unit: LogitUnit,
+    on_epoch: Callable[[Epoch | LeanEpoch], None] | None,
+    relaxed: bool,
 ) -> Outcome:
     infeasible = 0
     witnesses = [0] * len(learner.table.histories)
@@ -396,8 +422,13 @@ def _run_lean(
             witnesses[cut - 1] += 1
         if on_epoch is not None:
             on_epoch(epoch)
+    model = (
+        LearnedModel(learner.table.table(), unit, relaxed=True)
+        if relaxed
+        else learner.table.isan(unit)
+    )
     return Outcome(
-        model=learner.table.isan(unit) if epoch.outcome == "accepted" else None,
+        model=None if epoch.outcome not in ("accepted", "measured") else model,
         epochs=epoch.number,
         infeasible_epochs=infeasible,
         witnesses=tuple(witnesses),
@@ -407,6 +438,19 @@ def _run_lean(
         words=learner.words,
         attempt=epoch.attempt,
     )
+
+
+def _rank_limit(rank: int | str | None, relaxed: bool, arithmetic: Arithmetic) -> int | None:
+    """Return the limit as the lean learner reads it, or raise InputError."""
+    if relaxed and (rank is None or arithmetic is EXACT):
+        raise InputError("relaxed", relaxed, "used with a rank, in float64")
+    if rank is None:
+        return None
+    if rank == "spectrum":
+        if arithmetic is EXACT:
+            raise InputError("rank", rank, "an integer: singular values need float64")
+        return SPECTRUM
+    return check_size(rank, 1, "rank")
 
 
 def _check_draws(draws: int, epsilon: object) -> None:

@@ -31,10 +31,13 @@ class HighsChainProgram:
 
     Args:
         table: rows in float64.
+        relaxed: let every equation be off by a slack, and take the least; then no program is
+            infeasible.
     """
 
-    def __init__(self, table: Table) -> None:
+    def __init__(self, table: Table, relaxed: bool = False) -> None:
         self._table = table
+        self._relaxed = relaxed
         self._solutions: dict[Word, Solution | None] = {}
         self._blocks: dict[tuple[int, int], Matrix] = {}
 
@@ -93,12 +96,30 @@ class HighsChainProgram:
                 else:
                     right = 0.0
                     left += [(-float(before[i, j]), v) for i, v in enumerate(c[s - 2])]
-                equations.append(_scaled(left, right))
+                equations.append((left, right) if self._relaxed else _scaled(left, right))
+        if self._relaxed:
+            _relax(problem, equations)
+            return self._solved(problem, c)
         for left, right in equations:
             if left:
                 problem += pulp.LpAffineExpression([(v, a) for a, v in left]) == right
             elif abs(right) > SATISFIED:
                 return None
+        solution = self._solved(problem, c)
+        if solution is None:
+            return None
+        values = {
+            v.name: x
+            for group, row in zip(c, solution.coefficients, strict=True)
+            for v, x in zip(group, row, strict=False)
+        }
+        for left, right in equations:
+            if abs(sum(a * values[v.name] for a, v in left) - right) > SATISFIED:
+                raise LlrError("HiGHS returned a point that does not satisfy its chain program")
+        return solution
+
+    def _solved(self, problem: pulp.LpProblem, c: list[list[pulp.LpVariable]]) -> Solution | None:
+        """Solve a stated program; None if it is infeasible."""
         if problem.numConstraints():
             problem.solve(pulp.HiGHS(msg=False, threads=1))
             status = problem.solverModel.getModelStatus()
@@ -106,12 +127,7 @@ class HighsChainProgram:
                 return None
             if status != highspy.HighsModelStatus.kOptimal:
                 raise LlrError(f"HiGHS ended a chain program with status {status.name}")
-        values = {v.name: v.value() or 0.0 for group in c for v in group}
-        for left, right in equations:
-            if abs(sum(a * values[v.name] for a, v in left) - right) > SATISFIED:
-                raise LlrError("HiGHS returned a point that does not satisfy its chain program")
-        rows = [tuple(values[v.name] for v in group) for group in c[1:]]
-        return Solution(((1.0,), *rows))
+        return Solution(((1.0,), *(tuple(v.value() or 0.0 for v in group) for group in c[1:])))
 
     def _block(self, s: int) -> Matrix:
         if (s, -1) not in self._blocks:
@@ -123,6 +139,18 @@ class HighsChainProgram:
             futures = [(token, *f) for f in self._table.futures(s + 1)]
             self._blocks[s, token] = self._table.block(s, futures)
         return self._blocks[s, token]
+
+
+def _relax(
+    problem: pulp.LpProblem, equations: list[tuple[list[tuple[float, pulp.LpVariable]], float]]
+) -> None:
+    """State that every equation may be off by the same slack, and that the slack be least."""
+    slack = problem.add_variable("slack", 0)
+    problem.setObjective(slack)
+    for left, right in equations:
+        side = pulp.LpAffineExpression([(v, a) for a, v in left])
+        problem += side - slack <= right
+        problem += side + slack >= right
 
 
 def _scaled(

@@ -38,6 +38,8 @@ class LeanSchedule:
         boxed: let coefficients outside the box count as a failure; without noise none needs to.
         validation_draws: attempt j, from 1 -> fresh words that must pass in a row.
         max_epochs: how many repairs before giving up.
+        rank: a limit on the basis at each cut, see :class:`llr.learning.nested.NestedTable`.  With
+            one, the model is an approximation: nothing is repaired, and the words only measure it.
     """
 
     threshold: Scalar
@@ -45,6 +47,7 @@ class LeanSchedule:
     boxed: bool
     validation_draws: Callable[[int], int]
     max_epochs: int
+    rank: int | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ class LeanEpoch:
         attempt: how many times the model had changed since a batch passed, from 1.
         words: tested in this batch.
         passed: of the words tested since the last change, how many passed.
-        outcome: "passed", "repaired", "accepted" or "stuck".
+        outcome: "passed", "repaired", "accepted", "stuck", or "measured" if the rank is limited.
         stems: added, as (cut, stem).
         exchanges: basis histories exchanged because of the box.
     """
@@ -106,7 +109,9 @@ class LeanLearner:
         self._schedule = schedule
         self._rng = rng
         self._thresholds = RowThresholds(unit, arithmetic)
-        self.table = NestedTable(ledger, alphabet_size, horizon, arithmetic, schedule.slack)
+        self.table = NestedTable(
+            ledger, alphabet_size, horizon, arithmetic, schedule.slack, schedule.rank
+        )
         self.words: dict[Word, int] = {}
         self.learning_prefixes = 0
 
@@ -114,6 +119,11 @@ class LeanLearner:
         """Yield the batches of words until enough pass in a row, or the schedule ends."""
         self.table.build(self._rng)
         self._changed()
+        if self._schedule.rank is not None:
+            wanted = self._schedule.validation_draws(1)
+            self.words = self._draw(wanted)
+            yield LeanEpoch(1, 1, wanted, 0, "measured", (), 0)
+            return
         attempt, batch = 1, 1
         for number in range(1, self._schedule.max_epochs + 1):
             wanted = self._schedule.validation_draws(attempt)

@@ -8,7 +8,8 @@ A learned model file, format 1::
 
 with one cut for s = 1..max(1, T-1): its basis histories, Fh_s (one-token futures first), and one
 row per history with an entry for each column of Ft_s: Fh_s, then a.f for every token a and every f
-in Fh_{s+1} that is not in Fh_s already.
+in Fh_{s+1} that is not in Fh_s already.  ``"relaxed": true`` says that programs are solved with the
+least possible error instead of none.
 """
 
 from __future__ import annotations
@@ -33,17 +34,19 @@ class LearnedModel(LanguageModel):
     Args:
         table: stored rows.
         unit: what a logit of 1 means.
+        relaxed: take the solution that violates the program least; float64 only.
 
     Source: [P] Algorithm 2.
     """
 
-    def __init__(self, table: Table, unit: LogitUnit = NAT) -> None:
+    def __init__(self, table: Table, unit: LogitUnit = NAT, relaxed: bool = False) -> None:
         self.table = table
+        self.relaxed = relaxed
         self.alphabet_size = table.alphabet_size
         self.horizon = table.horizon
         self.unit = unit
         self.arithmetic = table.arithmetic
-        self.program = chain_program(table)
+        self.program = chain_program(table, relaxed)
         self._uniform: Row = (self.arithmetic.scalar(0),) * self.alphabet_size
 
     def start(self) -> State:
@@ -68,17 +71,21 @@ def learned_to_json(model: LearnedModel) -> dict[str, Any]:
     """Return the learned model as a JSON value."""
     write = model.arithmetic.to_json
     table = model.table
-    return header(model, "learned") | {
-        "cuts": [
-            {
-                "histories": [list(h) for h in c.histories],
-                "futures": [list(f) for f in c.futures],
-                "rows": [[write(x) for x in row] for row in c.rows],
-            }
-            for c in table.cuts
-        ],
-        "last_futures": [list(f) for f in table.last_futures],
-    }
+    return (
+        header(model, "learned")
+        | ({"relaxed": True} if model.relaxed else {})
+        | {
+            "cuts": [
+                {
+                    "histories": [list(h) for h in c.histories],
+                    "futures": [list(f) for f in c.futures],
+                    "rows": [[write(x) for x in row] for row in c.rows],
+                }
+                for c in table.cuts
+            ],
+            "last_futures": [list(f) for f in table.last_futures],
+        }
+    )
 
 
 def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
@@ -87,7 +94,11 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
     Raises:
         InputError: a field is missing, unknown or wrong; the message names it.
     """
-    k, horizon, unit, arithmetic = parse_header(value, frozenset({"cuts", "last_futures"}))
+    relaxed = value.get("relaxed", False)
+    if not isinstance(relaxed, bool):
+        raise InputError("relaxed", relaxed, "true or false")
+    rest = {name: x for name, x in value.items() if name != "relaxed"}
+    k, horizon, unit, arithmetic = parse_header(rest, frozenset({"cuts", "last_futures"}))
     cuts = _list(value["cuts"], "cuts")
     stored = max(1, horizon - 1)
     if len(cuts) != stored:
@@ -125,7 +136,7 @@ def learned_from_json(value: Mapping[str, Any]) -> LearnedModel:
                 )
             parsed.append(tuple(arithmetic.scalar(x, f"{where}[{j}]") for j, x in enumerate(row)))
         found.append(Cut(histories, futures[s - 1], columns, tuple(parsed)))
-    return LearnedModel(Table(k, horizon, tuple(found), last, arithmetic), unit)
+    return LearnedModel(Table(k, horizon, tuple(found), last, arithmetic), unit, relaxed)
 
 
 def _list(value: object, argument: str) -> list[Any]:

@@ -17,11 +17,19 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from llr.learning.table import Cut, Table, extended_futures, read_rows
 from llr.models.base import Word
 from llr.models.isan import Isan
+from llr.numbers import floats
 from llr.numbers.arithmetic import Arithmetic, Matrix, Row, Scalar
 from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
+
+SPECTRUM = -1
+"""As a rank: choose it at each cut from the singular values of the candidates' rows."""
+
+OVERSAMPLING = 2
+"""Independent columns per basis history where the rank is limited."""
 
 
 class NestedTable:
@@ -34,6 +42,9 @@ class NestedTable:
         alphabet_size: k.
         horizon: T.
         arithmetic: of the rows.
+        rank: at most so many basis histories per cut; SPECTRUM: so many as the candidates' singular
+            values call for, see :func:`llr.numbers.floats.spectral_rank` (float64 only); None: no
+            limit.  With a limit the fits are least squares on twice as many columns.
         slack: a candidate is dependent if combination and row differ by at most
             ``slack * (1 + sum of |coefficients|)`` in every entry; 0 in exact arithmetic
             without noise.
@@ -53,12 +64,14 @@ class NestedTable:
         horizon: int,
         arithmetic: Arithmetic,
         slack: Scalar,
+        rank: int | None = None,
     ) -> None:
         self._ledger = ledger
         self._k = alphabet_size
         self._horizon = horizon
         self._arithmetic = arithmetic
         self._slack = slack
+        self._rank = rank
         self.histories: list[list[Word]] = [[] for _ in range(horizon)]
         self.histories[0].append(())
         self.stems: list[list[Word]] = [[()] for _ in range(horizon)]
@@ -85,7 +98,7 @@ class NestedTable:
             self.stems[s - 1] = [(), *spare[: first - 1]]
             self._settle(s)
             for stem in spare[first - 1 :]:
-                if self._stands_still(s) or self._predicts(s, stem):
+                if self._stands_still(s) or (self._rank is None and self._predicts(s, stem)):
                     break
                 self.stems[s - 1].append(stem)
                 self._settle(s)
@@ -120,6 +133,19 @@ class NestedTable:
             for place, row in zip(chosen, arithmetic.rows(moved), strict=True):
                 found[place] = row
         return arithmetic.matrix(found, width)
+
+    def table(self) -> Table:
+        """Return the same rows as a table for chain programs; asks for nothing new."""
+        k, horizon = self._k, self._horizon
+        futures = [tuple((*stem, a) for stem in stems for a in range(k)) for stems in self.stems]
+        cuts = []
+        for s in range(1, max(1, horizon - 1) + 1):
+            following = futures[s] if s < horizon else ()
+            columns = extended_futures(futures[s - 1], following, k)
+            histories = tuple(self.histories[s - 1])
+            rows = read_rows(self._ledger, histories, columns)
+            cuts.append(Cut(histories, futures[s - 1], columns, tuple(rows)))
+        return Table(k, horizon, tuple(cuts), futures[-1], self._arithmetic)
 
     def isan(self, unit: LogitUnit) -> Isan:
         """Return the network, its cuts padded to one dimension."""
@@ -168,16 +194,29 @@ class NestedTable:
         """Extend the basis at cut s to span its candidates on its stems."""
         candidates, basis = self._candidates(s), self.histories[s - 1]
         rows = self._rows(s, candidates)
-        joining = self._arithmetic.extension(self._rows(s, basis), rows, self._slack)
+        joining = self._arithmetic.extension(
+            self._rows(s, basis), rows, self._slack, self._room(s, rows)
+        )
         basis.extend(candidates[i] for i in joining)
         self.transitions[s - 2] = self._arithmetic.fit(self._rows(s, basis), rows)
         self.readouts[s - 1] = self._ledger.block(basis)
+
+    def _room(self, s: int, rows: Matrix) -> int | None:
+        """Return how many histories may still join the basis at cut s."""
+        if self._rank is None:
+            return None
+        if self._rank == SPECTRUM:
+            return max(0, floats.spectral_rank(rows, self._slack) - len(self.histories[s - 1]))
+        return max(0, self._rank - len(self.histories[s - 1]))
 
     def _stands_still(self, s: int) -> bool:
         """True if no further stem can, or is likely to, add to the rank at cut s."""
         candidates = len(self.histories[s - 2]) * self._k
         if len(self.histories[s - 1]) == candidates:
             return True
+        if self._rank is not None:
+            columns = len(self.stems[s - 1]) * (self._k - 1)
+            return columns >= OVERSAMPLING * len(self.histories[s - 1])
         stems = self.stems[s - 1]
         rows = self._rows(s, self.histories[s - 1])
         return self._rank_on(rows, len(stems)) - self._rank_on(rows, len(stems) - 1) < self._k - 1

@@ -23,6 +23,7 @@ from typing import Protocol
 
 from flint import fmpq, fmpq_mat
 
+from llr.errors import InputError
 from llr.learning.boxed import BoxedSystem, Refutation
 from llr.learning.table import Table, one_token_futures
 from llr.models.base import State, Word
@@ -271,10 +272,18 @@ class ExactChainProgram:
 RowOrRefutation = Row | Refutation
 
 
-def chain_program(table: Table) -> ChainProgram:
-    """Return the chain programs of a table: exact, or by HiGHS for float64 rows."""
+def chain_program(table: Table, relaxed: bool = False) -> ChainProgram:
+    """Return the chain programs of a table: exact, or by HiGHS for float64 rows.
+
+    Args:
+        table: stored rows.
+        relaxed: minimize the largest error of an equation instead of demanding that there be
+            none; float64 only.
+    """
     if table.arithmetic is EXACT:
+        if relaxed:
+            raise InputError("arithmetic", "exact", "float64: relaxed programs are solved in it")
         return ExactChainProgram(table)
     from llr.learning.highs import HighsChainProgram
 
-    return HighsChainProgram(table)
+    return HighsChainProgram(table, relaxed)

@@ -195,6 +195,16 @@ def family_target(written: str) -> LanguageModel:
     >>> family_target("parity:n=3,secret=101").horizon
     4
     """
+    family, values = family_parameters(written)
+    return family.build(*values.values())
+
+
+def family_parameters(written: str) -> tuple[Family, dict[str, object]]:
+    """Return the family that ``family:name=value,...`` names, and its parameters in order.
+
+    Raises:
+        InputError: as for :func:`family_target`.
+    """
     name, _, rest = written.partition(":")
     family = FAMILIES.get(name)
     if family is None:
@@ -210,7 +220,7 @@ def family_target(written: str) -> LanguageModel:
         if key in given:
             raise InputError(f"target parameter {key}", item, "given once")
         given[key] = value
-    values = []
+    values: dict[str, object] = {}
     for parameter in family.parameters:
         raw = given.get(parameter.name, parameter.default)
         if raw is None:
@@ -219,5 +229,5 @@ def family_target(written: str) -> LanguageModel:
                 ShownAs("missing"),
                 f"given, as in {family.example}",
             )
-        values.append(parameter.read(raw, f"target parameter {parameter.name}"))
-    return family.build(*values)
+        values[parameter.name] = parameter.read(raw, f"target parameter {parameter.name}")
+    return family, values

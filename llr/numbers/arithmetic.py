@@ -63,10 +63,13 @@ class Arithmetic(Protocol):
     def fit(self, basis: Matrix, rows: Matrix) -> Matrix:
         """Return the least-squares coefficients C, ``C @ basis`` nearest to ``rows``."""
 
-    def extension(self, basis: Matrix, rows: Matrix, slack: Scalar) -> tuple[int, ...]:
+    def extension(
+        self, basis: Matrix, rows: Matrix, slack: Scalar, most: int | None = None
+    ) -> tuple[int, ...]:
         """Return indices of rows that the basis needs besides its own.
 
-        Together they fit every row to within ``slack * (1 + sum of |coefficients|)`` per entry.
+        Together they fit every row to within ``slack * (1 + sum of |coefficients|)`` per entry,
+        unless ``most`` rows have joined before.
         """
 
     def product(self, left: Matrix, right: Matrix) -> Matrix:
@@ -141,9 +144,11 @@ class ExactArithmetic:
         """Return the least-squares coefficients; the basis rows must be independent."""
         return rational.fit(basis, rows)
 
-    def extension(self, basis: fmpq_mat, rows: fmpq_mat, slack: fmpq) -> tuple[int, ...]:
+    def extension(
+        self, basis: fmpq_mat, rows: fmpq_mat, slack: fmpq, most: int | None = None
+    ) -> tuple[int, ...]:
         """Return the first independent rows, or with slack always the row that fits worst."""
-        return rational.extension(basis, rows, slack)
+        return rational.extension(basis, rows, slack, most)
 
     def product(self, left: fmpq_mat, right: fmpq_mat) -> fmpq_mat:
         """Return ``left @ right``."""
@@ -227,9 +232,11 @@ class FloatArithmetic:
         """Return the least-squares coefficients."""
         return floats.fit(basis, rows)
 
-    def extension(self, basis: Matrix, rows: Matrix, slack: float) -> tuple[int, ...]:
+    def extension(
+        self, basis: Matrix, rows: Matrix, slack: float, most: int | None = None
+    ) -> tuple[int, ...]:
         """Return the rows that fit worst, one after the other; the slack is the tolerance."""
-        return floats.extension(basis, rows, slack)
+        return floats.extension(basis, rows, slack, most)
 
     def product(self, left: Matrix, right: Matrix) -> Matrix:
         """Return ``left @ right``."""

@@ -158,7 +158,7 @@ def fit(basis: Array, rows: Array) -> Array:
     return found
 
 
-def extension(basis: Array, rows: Array, slack: float) -> tuple[int, ...]:
+def extension(basis: Array, rows: Array, slack: float, most: int | None = None) -> tuple[int, ...]:
     """Return indices of rows that the basis needs besides its own.
 
     As long as some row's fit is off by more than ``slack * (1 + sum of |coefficients|)`` in some
@@ -168,11 +168,12 @@ def extension(basis: Array, rows: Array, slack: float) -> tuple[int, ...]:
         basis: r x w.
         rows: n x w.
         slack: > 0; the tolerance of the rank decision.
+        most: how many rows may join.
 
     Complexity: one least-squares problem per row that joins.
     """
     chosen: list[int] = []
-    while len(rows):
+    while len(rows) and (most is None or len(chosen) < most):
         here = np.concatenate([basis, rows[chosen]])
         coefficients = fit(here, rows)
         error = np.abs(rows - coefficients @ here).max(axis=1, initial=0.0)
@@ -181,3 +182,15 @@ def extension(basis: Array, rows: Array, slack: float) -> tuple[int, ...]:
             break
         chosen.append(int(np.where(excess > 0, error, -1.0).argmax()))
     return tuple(chosen)
+
+
+def spectral_rank(m: Array, error: float) -> int:
+    """Return the least r whose best rank-r approximation is off by ``error`` in the mean.
+
+    The mean is the root of the mean square over all entries: the tail of the singular values.
+    """
+    if m.size == 0:
+        return 0
+    values = np.linalg.svd(m, compute_uv=False)
+    tails = np.sqrt(np.append(np.cumsum((values**2)[::-1])[::-1], 0.0) / m.size)
+    return int(np.argmax(tails <= error))

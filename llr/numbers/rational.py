@@ -215,20 +215,22 @@ def fit(basis: fmpq_mat, rows: fmpq_mat) -> fmpq_mat:
     return gram.solve(basis * rows.transpose()).transpose()
 
 
-def extension(basis: fmpq_mat, rows: fmpq_mat, slack: fmpq) -> tuple[int, ...]:
+def extension(
+    basis: fmpq_mat, rows: fmpq_mat, slack: fmpq, most: int | None = None
+) -> tuple[int, ...]:
     """Return indices of rows that the basis needs besides its own.
 
     Without slack they are the first rows that are independent of the basis and of each other.
     With slack, as long as some entry of some row's fit is off by more than
-    ``slack * (1 + sum of |coefficients|)``, the row that is off most joins.
+    ``slack * (1 + sum of |coefficients|)``, the row that is off most joins.  At most ``most`` join.
     """
     if rows.nrows() == 0 or rows.ncols() == 0:
         return ()
     if slack == 0:
         pivots = independent_rows(stacked(basis, rows))
-        return tuple(i - basis.nrows() for i in pivots if i >= basis.nrows())
+        return tuple(i - basis.nrows() for i in pivots if i >= basis.nrows())[:most]
     chosen: list[int] = []
-    while True:
+    while most is None or len(chosen) < most:
         here = stacked(basis, take_rows(rows, chosen))
         coefficients = fit(here, rows)
         off = row_tuples(rows - coefficients * here)
@@ -238,5 +240,6 @@ def extension(basis: fmpq_mat, rows: fmpq_mat, slack: fmpq) -> tuple[int, ...]:
         ]
         worst = max(range(len(excess)), key=excess.__getitem__)
         if excess[worst] <= 0:
-            return tuple(chosen)
+            break
         chosen.append(worst)
+    return tuple(chosen)

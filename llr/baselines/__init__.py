@@ -1,0 +1,1 @@
+"""Other ways to learn the same targets through the same ledger."""

@@ -1,0 +1,339 @@
+"""Claims about the lean learner: its model at every moment, its tables, its counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from flint import fmpq
+from hypothesis.strategies import SearchStrategy
+
+from bounds.potential import witnesses_at_cut
+from bounds.transfer import transfer_end_to_end
+from llr.analysis.distance import total_variation
+from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
+from llr.learning.learned import LearnedModel
+from llr.learning.nested import NestedTable
+from llr.models.base import Word, words
+from llr.models.isan import Isan
+from llr.models.network import Network
+from llr.numbers import floats
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.balls import Real
+from llr.oracles.ledger import Ledger
+from llr.oracles.noise import NoisyOracle
+from llr.oracles.protocol import LogitOracle, ModelOracle
+from properties import checkers
+from properties.claim import Claim, Measurement, Twin
+from properties.measure import worst
+from properties.scenarios import Scenario, mass_of, scenarios
+from properties.strategies import isans, targets
+
+MAX_EPOCHS = 60
+
+
+@dataclass(frozen=True)
+class LeanRun:
+    """What the lean learner did in a scenario.
+
+    Attributes:
+        scenario: ``threshold`` is tau, ``validation`` the fresh words that must pass.
+        learner: at the end.
+        epochs: all of them.
+        models: the network after every epoch.
+    """
+
+    scenario: Scenario
+    ledger: Ledger
+    learner: LeanLearner
+    epochs: list[LeanEpoch]
+    models: list[Isan]
+
+
+def lean_run(scenario: Scenario) -> LeanRun:
+    """Run the lean learner; without noise its threshold is 0, whatever the scenario says."""
+    target = scenario.target
+    oracle: LogitOracle = ModelOracle(target)
+    noisy = scenario.noise != "none"
+    if noisy:
+        oracle = NoisyOracle(oracle, scenario.noise, scenario.xi, target.unit, scenario.seed)
+    ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
+    learner = LeanLearner(
+        ledger,
+        alphabet_size=target.alphabet_size,
+        horizon=target.horizon,
+        unit=target.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(
+            threshold=EXACT.from_nats(scenario.threshold, target.unit) if noisy else fmpq(0),
+            slack=EXACT.from_nats(scenario.xi, target.unit),
+            boxed=noisy,
+            validation_draws=lambda attempt: scenario.validation,
+            max_epochs=MAX_EPOCHS,
+        ),
+        rng=np.random.default_rng(scenario.seed),
+    )
+    epochs, models = [], []
+    for epoch in learner.epochs():
+        epochs.append(epoch)
+        models.append(learner.table.isan(target.unit))
+    return LeanRun(scenario, ledger, learner, epochs, models)
+
+
+def _prefixes(model: Isan) -> list[Word]:
+    return [p for t in range(model.horizon) for p in words(model.alphabet_size, t)]
+
+
+# -- distance ---------------------------------------------------------------------------------
+
+
+def lean_distance(scenario: Scenario, part: fmpq = fmpq(1), noise: fmpq = fmpq(1)) -> Measurement:
+    """Measure TV(M, Q) after every epoch, p_bad by enumeration."""
+    done = lean_run(scenario)
+    target = scenario.target
+    exact = scenario.noise == "none"
+    tau = fmpq(0) if exact else scenario.threshold
+    found = []
+    for model in done.models:
+        bad = set()
+        for prefix in _prefixes(target):
+            truth = done.ledger.row(prefix)
+            guess = model.read(model.state_of(prefix))
+            off = max(abs(x - y) for x, y in zip(truth, guess, strict=True))
+            if EXACT.exceeds_nats(off, target.unit, tau):
+                bad.add(prefix)
+        apart = total_variation(target, model).value
+        assert apart is not None
+        bound = transfer_end_to_end(
+            target.horizon, mass_of(target, bad), tau, scenario.xi * noise, 1
+        )
+        found.append(Measurement(apart, bound * part))
+    return worst(found)
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+def basis_sizes(scenario: Scenario, less: int = 0) -> Measurement:
+    """Measure the basis histories at each cut s >= 2 against its rank, exact oracle."""
+    done = lean_run(scenario)
+    ranks = scenario.target.cut_ranks()
+    sizes = [len(h) for h in done.learner.table.histories]
+    return worst(
+        [Measurement.of(0)]
+        + [Measurement.of(m, max(0, r - less)) for m, r in zip(sizes[1:], ranks[1:], strict=True)]
+    )
+
+
+def added_stems(scenario: Scenario, less: int = 0) -> Measurement:
+    """Measure the stems that counterexamples add at each cut, exact oracle."""
+    done = lean_run(scenario)
+    target = scenario.target
+    added = [0] * target.horizon
+    for epoch in done.epochs:
+        for cut, _ in epoch.stems:
+            added[cut - 1] += 1
+    allowed = map(witnesses_at_cut, target.cut_ranks(), target.one_token_ranks())
+    return worst([Measurement.of(n, max(0, r - less)) for n, r in zip(added, allowed, strict=True)])
+
+
+def noisy_only() -> SearchStrategy[Scenario]:
+    """Return runs on a noisy oracle whose rank decisions know nothing of the noise."""
+    return scenarios(models=lambda: targets(horizons=(3, 4)), noise_only=True)
+
+
+def low_thresholds() -> SearchStrategy[Scenario]:
+    """Return runs on a noisy oracle with a threshold far below the noise."""
+    return scenarios(
+        models=lambda: targets(horizons=(1, 3)), noise_only=True, thresholds=(fmpq(1, 10**6),)
+    )
+
+
+def basis_sizes_blind(scenario: Scenario) -> Measurement:
+    """Sabotage: with a noisy oracle, decide ranks as if it were exact."""
+    target = scenario.target
+    oracle = NoisyOracle(
+        ModelOracle(target), scenario.noise, scenario.xi, target.unit, scenario.seed
+    )
+    ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
+    table = NestedTable(ledger, target.alphabet_size, target.horizon, EXACT, fmpq(0))
+    table.build(np.random.default_rng(scenario.seed))
+    ranks = target.cut_ranks()
+    sizes = [len(h) for h in table.histories]
+    return worst([Measurement.of(m, r) for m, r in zip(sizes[1:], ranks[1:], strict=True)])
+
+
+def stems_that_add_nothing(scenario: Scenario) -> Measurement:
+    """Count stems added by counterexamples that did not raise the rank of the table's rows."""
+    done = lean_run(scenario)
+    table, wrong = done.learner.table, 0
+    for epoch in done.epochs:
+        for cut, stem in epoch.stems:
+            stems = table.stems[cut - 1]
+            place = stems.index(stem)
+            wrong += _rank_on(done, cut, stems[: place + 1]) <= _rank_on(done, cut, stems[:place])
+    return Measurement.of(wrong)
+
+
+def _rank_on(done: LeanRun, cut: int, stems: list[Word]) -> int:
+    """Return the rank of all rows at a cut on some stems, read from the target."""
+    target = done.scenario.target
+    truth = ModelOracle(target)
+    rows = [
+        [x for row in truth.logits([h + g for g in stems]) for x in row]
+        for h in words(target.alphabet_size, cut - 1)
+    ]
+    return checkers.rank(checkers.as_fractions([tuple(row) for row in rows]))
+
+
+def stems_that_add_two(scenario: Scenario) -> Measurement:
+    """Sabotage: expect each of them to add two dimensions."""
+    done = lean_run(scenario)
+    table, wrong = done.learner.table, 0
+    for epoch in done.epochs:
+        for cut, stem in epoch.stems:
+            stems = table.stems[cut - 1]
+            place = stems.index(stem)
+            grown = _rank_on(done, cut, stems[: place + 1]) - _rank_on(done, cut, stems[:place])
+            wrong += grown < 2
+    return Measurement.of(wrong)
+
+
+# -- the two ways to predict ------------------------------------------------------------------
+
+
+def network_against_programs(scenario: Scenario, skip: int = 0) -> Measurement:
+    """Count prefixes where a feasible chain program and the network predict different logits."""
+    done = lean_run(scenario)
+    table = done.learner.table
+    network = table.isan(scenario.target.unit)
+    programs = LearnedModel(table.table(), scenario.target.unit)
+    wrong = 0
+    for prefix in _prefixes(scenario.target):
+        state = programs.state_of(prefix)
+        if not programs.represents(state):
+            continue
+        guess = network.read(network.state_of(prefix[skip:] if len(prefix) > skip else prefix))
+        wrong += tuple(programs.read(state)) != tuple(guess)
+    return Measurement.of(wrong)
+
+
+# -- batches ----------------------------------------------------------------------------------
+
+
+def batch_laws(model: Isan, states: int = 0) -> Measurement:
+    """Measure how far the float64 laws of batches are off, over all prefixes, against 2^-40."""
+    network = Network(model)
+    found = [Measurement.of(0)]
+    for prefix in _prefixes(model):
+        row = np.broadcast_to(network.start, (1, len(network.start)))
+        for t, token in enumerate(prefix[: len(prefix) - states]):
+            row = network.step(t, row, np.array([token]))
+        law = floats.softmax(network.read(len(prefix), row))[0]
+        exact = model.probabilities(prefix)
+        found += [
+            Measurement(abs(Real(fmpq(*x.as_integer_ratio())) - p), Real(fmpq(1, 2**40)))
+            for x, p in zip(law.tolist(), exact, strict=True)
+        ]
+    return worst(found)
+
+
+# -- counts -----------------------------------------------------------------------------------
+
+
+def counted_prefixes(scenario: Scenario, repeats: int = 0) -> Measurement:
+    """Count queries that were submitted twice or lie outside the tree of prefixes."""
+    done = lean_run(scenario)
+    log = done.ledger.log
+    fine = {p for p in log if len(p) < scenario.target.horizon}
+    wrong = len(log) - len(fine)
+    wrong += done.ledger.counts.distinct_prefixes != len(fine)
+    wrong += done.learner.learning_prefixes + repeats > len(fine)
+    return Measurement.of(wrong)
+
+
+def exact_scenarios() -> SearchStrategy[Scenario]:
+    """Return runs with an exact oracle."""
+    return scenarios(models=lambda: targets(horizons=(2, 4)))
+
+
+CLAIMS = (
+    Claim(
+        "lean-distance",
+        "lean learner, at every moment: TV(M, Q) <= p_bad + ((T-1) tau + T xi) / 2",
+        "end-to-end validation, least-squares fits",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        lean_distance,
+        (
+            Twin("bound halved", lambda s: lean_distance(s, fmpq(1, 2)), exact_scenarios),
+            Twin("xi-term left out", lambda s: lean_distance(s, noise=fmpq(0)), low_thresholds),
+        ),
+        statements=("lean-transfer",),
+        examples=100,
+    ),
+    Claim(
+        "lean-basis",
+        "lean learner, exact oracle: the basis at a cut is at most its rank",
+        "nested tables",
+        "sharpened",
+        exact_scenarios,
+        basis_sizes,
+        (
+            Twin("one less", lambda s: basis_sizes(s, 1)),
+            Twin("noise taken for rank", basis_sizes_blind, noisy_only),
+        ),
+        examples=120,
+    ),
+    Claim(
+        "lean-stems",
+        "lean learner, exact oracle: stems added at a cut <= d_s - rank of its one-token columns",
+        "nested tables",
+        "sharpened",
+        exact_scenarios,
+        added_stems,
+        (Twin("one less", lambda s: added_stems(s, 1)),),
+        statements=("witness-count",),
+        examples=120,
+    ),
+    Claim(
+        "lean-stem-progress",
+        "lean learner, exact oracle: every added stem raises the rank of its cut's columns",
+        "nested tables",
+        "sharpened",
+        exact_scenarios,
+        stems_that_add_nothing,
+        (Twin("by two", stems_that_add_two),),
+        examples=120,
+    ),
+    Claim(
+        "network-and-programs",
+        "a nested table's network predicts what its chain programs predict, where feasible",
+        "[P] Algorithm 2 on nested tables",
+        "sharpened",
+        exact_scenarios,
+        network_against_programs,
+        (Twin("first token forgotten", lambda s: network_against_programs(s, 1)),),
+        examples=120,
+    ),
+    Claim(
+        "batch-law",
+        "words drawn in batches: every next-token law is within 2^-40 of the model's",
+        "float64 networks",
+        "sharpened",
+        lambda: isans(horizons=(1, 5)),
+        batch_laws,
+        (Twin("one step behind", lambda m: batch_laws(m, 1)),),
+        examples=120,
+    ),
+    Claim(
+        "lean-counts",
+        "lean learner: no prefix is submitted twice; learning calls are among the distinct ones",
+        "counts at the ledger",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        counted_prefixes,
+        (Twin("one more learning call", lambda s: counted_prefixes(s, 1)),),
+        examples=80,
+    ),
+)

@@ -1,0 +1,353 @@
+"""Certificates and their second verifier: right ones pass, and every forged number is found."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import json
+import math
+from fractions import Fraction
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from flint import fmpq
+
+import llr
+import llr.check
+from llr.cli import main
+from llr.learning.certificate import certify, failure_limit, mean_limit
+from llr.models.base import UniformModel
+from llr.models.network import Network
+from llr.models.targets import family_target
+from llr.numbers.arithmetic import EXACT
+from llr.numbers.rational import fraction
+from llr.numbers.units import NAT
+from llr.oracles.ledger import Ledger
+from llr.oracles.protocol import ModelOracle, model_oracle
+from llr.oracles.sampling import ModelWords
+from llr.storage import to_json
+
+GOOD = {"epsilon": "0.05", "delta": "0.01"}
+
+
+def asker(model, arithmetic=EXACT):
+    oracle = model_oracle(model, arithmetic)
+    return lambda prefixes: [
+        [fraction(x) if isinstance(x, fmpq) else x for x in row] for row in oracle.logits(prefixes)
+    ]
+
+
+# -- the two limits -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n", "failing"), [(1, 0), (10, 0), (100, 3), (50, 49), (400, 0)])
+def test_failure_limit_is_where_few_failures_become_rare(n, failing):
+    delta = Fraction(1, 20)
+
+    def tail(p):
+        return sum(math.comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(failing + 1))
+
+    limit = fraction(failure_limit(n, failing, fmpq(1, 20)))
+    assert tail(limit) <= delta
+    assert tail(limit - Fraction(3, 10**9)) > delta
+
+
+def test_failure_limit_without_words_or_without_passes():
+    assert failure_limit(0, 0, fmpq(1, 2)) == 1
+    assert failure_limit(5, 5, fmpq(1, 2)) == 1
+
+
+def capital(values, m):
+    """The bet's capital against a mean of m, stake by stake in fractions."""
+    stakes = [Fraction(1, 2**i) for i in range(8)]
+    found = Fraction(0)
+    for place, stake in enumerate(stakes):
+        bet = Fraction(1, 2) if place == 0 else Fraction(1, 14)
+        for z in values:
+            bet *= 1 - stake / (1 - m) * (z - m)
+        found += bet
+    return found
+
+
+@pytest.mark.parametrize(
+    "values", [[0] * 40, [0] * 30 + [1], [Fraction(1, 10)] * 60, [0, 1] * 20, [Fraction(1, 3)]]
+)
+def test_mean_limit_is_where_the_bet_is_won(values):
+    counts = {}
+    for z in values:
+        key = fmpq(Fraction(z).numerator, Fraction(z).denominator)
+        counts[key] = counts.get(key, 0) + 1
+    limit = fraction(mean_limit(counts, fmpq(1, 20)))
+    assert limit >= Fraction(sum(values)) / len(values)
+    if limit < 1:
+        assert capital(values, limit) >= 20
+        assert capital(values, limit - Fraction(3, 10**9)) < 20
+
+
+def test_mean_limit_holds_as_often_as_it_says():
+    """All 2^n outcomes of n fair bits: the limit is below the mean with probability <= delta."""
+    n, delta = 12, fmpq(1, 10)
+    wrong = Fraction(0)
+    for ones in range(n + 1):
+        counts = {z: m for z, m in ((fmpq(1), ones), (fmpq(0), n - ones)) if m}
+        if fraction(mean_limit(counts, delta)) < Fraction(1, 2):
+            wrong += Fraction(math.comb(n, ones), 2**n)
+    assert 0 < wrong <= Fraction(1, 10)
+
+
+# -- certificates -------------------------------------------------------------------------------
+
+
+def certified(target, model, n=400, tau=fmpq(0), seed=0):
+    ledger = Ledger(ModelOracle(target), target.alphabet_size, target.horizon, EXACT)
+    words = ModelWords(target).draw(n, target.horizon, np.random.default_rng(seed))
+    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=fmpq(0), tau=tau)
+
+
+def test_a_wrong_model_is_not_certified():
+    target = family_target("parity:n=3,secret=101,nu=1/10")
+    uniform = UniformModel(2, 4, target.unit)
+    assert llr.total_variation(target, uniform).value == fmpq(2, 5)
+    strict = certified(target, uniform)
+    assert strict.failing == 400  # every word sees the label's logit
+    assert strict.total_variation == 1
+    # with room for it, the distance of the label is what is seen of every word
+    lenient = certified(target, uniform, tau=fmpq(2))
+    assert lenient.failing == 0
+    assert Fraction(2, 5) <= fraction(lenient.total_variation) <= Fraction(3, 5)
+
+
+def test_small_errors_count_by_their_size():
+    target = family_target("isan:T=4,k=2,d=2")
+    close = family_target("perturbed:T=4,k=2,d=2,xi=1/100000")
+    found = certified(target, close, 2000, fmpq(1, 10000))
+    assert found.failing == 0
+    assert fraction(found.total_variation) < Fraction(1, 250)
+    apart = llr.total_variation(target, close).enclosure.upper
+    assert 0 < apart <= fraction(found.total_variation)
+    strict = certified(target, close, 2000)
+    assert strict.failing == 2000
+
+
+@pytest.mark.parametrize("algorithm", ["lean", "printed"])
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+def test_every_learned_model_carries_one(algorithm, arithmetic):
+    target = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(target, algorithm=algorithm, arithmetic=arithmetic, **GOOD)
+    found = result.certificate
+    assert found.failing == 0
+    assert sum(many for _, many in found.words) == result.as_json()["certificate"]["tested_words"]
+    upper = llr.total_variation(target, result.model).enclosure.upper
+    assert upper <= fraction(found.total_variation)
+    if algorithm == "lean":
+        assert fraction(found.total_variation) <= Fraction(1, 20)
+
+
+# -- the second verifier ------------------------------------------------------------------------
+
+
+def test_the_verifier_needs_the_standard_library_alone():
+    tree = ast.parse(Path(llr.check.__file__).read_text(encoding="utf-8"))
+    imported = {
+        (node.module or "") if isinstance(node, ast.ImportFrom) else node.names[0].name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    }
+    assert imported <= {"__future__", "math", "collections.abc", "decimal", "fractions", "typing"}
+
+
+CASES = [
+    ("isan:T=6,k=2,d=3", {}),
+    ("isan:T=4,k=3,d=2", {"arithmetic": "float"}),
+    ("parity:n=5,secret=10110,nu=1/10", {}),
+    ("copy:n=2,k=3", {}),
+    ("spike:T=1", {}),
+]
+
+
+@pytest.mark.parametrize(("target", "options"), CASES)
+def test_true_certificates_are_valid(target, options):
+    model = family_target(target)
+    result = llr.learn(model, **GOOD, **options)
+    claim = json.loads(json.dumps(result.certificate.as_json()))
+    numbers = result.model.arithmetic
+    found = llr.check.verify(claim, to_json(result.model), asker(model, numbers))
+    assert found["problems"] == []
+    assert found["valid"]
+    assert found["tested_words"] == sum(many for _, many in claim["words"])
+
+
+def test_a_certificate_of_noisy_answers_is_valid():
+    from llr.oracles.noise import NoisyOracle
+
+    model = family_target("isan:T=5,k=2,d=2")
+    oracle = NoisyOracle(ModelOracle(model), "random", fmpq(1, 1000), model.unit)
+    result = llr.learn(oracle, alphabet_size=2, horizon=5, xi="1/1000", **GOOD)
+
+    def ask(prefixes):
+        return [[fraction(x) for x in row] for row in oracle.logits(prefixes)]
+
+    claim = result.certificate.as_json()
+    assert llr.check.verify(claim, to_json(result.model), ask)["valid"]
+    apart = llr.total_variation(model, result.model).enclosure.upper
+    assert apart <= fraction(result.certificate.total_variation)
+
+
+def forged(claim):
+    """Yield certificates with one number better than it is."""
+    for name in ("failing_words", "next_token"):
+        other = copy.deepcopy(claim)
+        other["bounds"][name] = str(Fraction(other["bounds"][name]) * Fraction(99, 100))
+        other["total_variation"] = str(min(map(Fraction, other["bounds"].values())))
+        yield name, other
+    yield "delta", claim | {"delta": str(Fraction(claim["delta"]) / 2)}
+    yield "failing", claim | {"failing": claim["failing"] + 1}
+    yield "total_variation", claim | {"total_variation": "0"}
+    yield "words left out", claim | {"words": claim["words"][1:]}
+    yield "horizon", claim | {"horizon": claim["horizon"] + 1, "words": []}
+    yield "unit", claim | {"logit_unit": "ln 7"}
+
+
+def test_every_forgery_is_found():
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    network = to_json(result.model)
+    for name, claim in forged(result.certificate.as_json()):
+        found = llr.check.verify(claim, network, asker(model))
+        assert not found["valid"], name
+        assert found["problems"], name
+
+
+def test_another_model_or_target_is_found():
+    model, other = (family_target(f"isan:T=5,k=2,d=2,seed={s}") for s in (0, 1))
+    result = llr.learn(model, **GOOD)
+    claim, network = result.certificate.as_json(), to_json(result.model)
+    assert not llr.check.verify(claim, network, asker(other))["valid"]
+    assert not llr.check.verify(claim, to_json(other), asker(model))["valid"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"kind": "isan"},
+        {"format": 2},
+        {"delta": "0"},
+        {"delta": "x"},
+        {"xi": "-1"},
+        {"words": 3},
+        {"words": [[[0, 1], 1]]},
+        {"words": [[[0, 1, 0, 1, 9], 1]]},
+        {"words": [[[0, 1, 0, 1, 1], 0]]},
+        {"words": [[[0, 1, 0, 1, 1], 1]] * 2},
+        {"bounds": None},
+        {"failing": -1},
+        {"horizon": True},
+    ],
+)
+def test_malformed_certificates_are_refused(change):
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    with pytest.raises(ValueError, match=r"."):
+        llr.check.verify(result.certificate.as_json() | change, to_json(result.model), asker(model))
+
+
+# -- on the command line ------------------------------------------------------------------------
+
+
+def run(*args):
+    return CliRunner().invoke(main, list(args), catch_exceptions=False)
+
+
+def test_learn_then_check(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = "isan:T=5,k=2,d=2"
+    for options in ([], ["--xi", "1e-4"], ["--arithmetic", "float"]):
+        done = run(
+            "learn",
+            target,
+            "--epsilon",
+            "0.05",
+            "--out",
+            "m.json",
+            "--certificate",
+            "c.json",
+            *options,
+        )
+        assert done.exit_code == 0, done.output
+        checked = run("check", "c.json", "m.json", target, "--json")
+        assert checked.exit_code == 0, checked.output
+        assert json.loads(checked.output)["valid"] is True
+        assert run("check", "c.json", "m.json", target + ",seed=1").exit_code == 1
+    claim = json.loads(Path("c.json").read_text())
+    claim["delta"] = "1/1000000"
+    Path("c.json").write_text(json.dumps(claim))
+    refused = run("check", "c.json", "m.json", target)
+    assert refused.exit_code == 1
+    assert "problem" in refused.output
+
+
+@pytest.mark.parametrize(
+    ("certificate", "model", "target"),
+    [
+        ("c.json", "m.json", "isan:T=4,k=2,d=2"),
+        ("m.json", "m.json", "isan:T=5,k=2,d=2"),
+        ("c.json", "c.json", "isan:T=5,k=2,d=2"),
+        ("none.json", "m.json", "isan:T=5,k=2,d=2"),
+    ],
+)
+def test_check_refuses_what_does_not_fit(certificate, model, target, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    run(
+        "learn",
+        "isan:T=5,k=2,d=2",
+        "--epsilon",
+        "0.1",
+        "--out",
+        "m.json",
+        "--certificate",
+        "c.json",
+    )
+    done = run("check", certificate, model, target)
+    assert done.exit_code == 2
+    assert "Traceback" not in done.output
+
+
+# -- batches ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("target", ["isan:T=5,k=3,d=3", "copy:n=2,k=2,c=2", "spike:T=3"])
+def test_a_network_steps_and_reads_like_its_model(target):
+    model = family_target(target)
+    network = Network(model)
+    for t in range(model.horizon):
+        for prefix in product(range(model.alphabet_size), repeat=t):
+            state = network.start[np.newaxis]
+            for place, token in enumerate(prefix):
+                state = network.step(place, state, np.array([token]))
+            truth = [
+                float(model.unit.in_nats(fmpq(x.numerator, x.denominator)))
+                for x in model.logits(prefix)
+            ]
+            assert np.allclose(network.read(t, state)[0], truth, rtol=0, atol=1e-13)
+
+
+def test_words_in_batches_are_fixed_by_the_seed_and_follow_the_law():
+    model = family_target("copy:n=2,k=2,c=8")
+    one, two = (Network(model).words(4000, np.random.default_rng(3)) for _ in range(2))
+    assert (one == two).all()
+    assert one.shape == (4000, 4)
+    # a copied token is wrong with probability 1/257: 8,000 of them
+    assert 5 <= (one[:, :2] != one[:, 2:]).sum() <= 80
+    assert 1800 <= one[:, 0].sum() <= 2200
+    assert Network(model).words(0, np.random.default_rng(0)).shape == (0, 4)
+
+
+def test_float64_models_have_networks_too():
+    rough = llr.learn(family_target("isan:T=4,k=2,d=2"), arithmetic="float", **GOOD).model
+    assert rough.unit == NAT
+    assert np.allclose(
+        Network(rough).read(0, Network(rough).start[np.newaxis])[0], rough.logits(()), atol=1e-14
+    )

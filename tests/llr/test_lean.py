@@ -1,0 +1,334 @@
+"""The lean learner: what it asks, where it looks, what it returns."""
+
+from __future__ import annotations
+
+import json
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+import llr
+from llr.analysis.counting import counting_limit
+from llr.analysis.distance import total_variation
+from llr.errors import InputError, OracleError
+from llr.learning.lean import LeanLearner, LeanSchedule
+from llr.learning.learned import LearnedModel
+from llr.learning.nested import SPECTRUM, NestedTable
+from llr.models.base import TabulatedModel, UniformModel
+from llr.models.isan import Isan
+from llr.models.targets import family_target
+from llr.numbers.arithmetic import EXACT, FLOAT64
+from llr.numbers.rational import fraction
+from llr.oracles.ledger import Ledger
+from llr.oracles.noise import NoisyOracle
+from llr.oracles.protocol import ModelOracle, model_oracle
+
+GOOD = {"epsilon": "0.02", "delta": "0.02"}
+
+TARGETS = [
+    "isan:T=1,k=2,d=1",
+    "isan:T=2,k=3,d=2",
+    "isan:T=6,k=2,d=3",
+    "isan:T=4,k=3,d=3,seed=1",
+    "isan:T=5,k=2,d=3,kind=nilpotent",
+    "isan:T=5,k=2,d=3,kind=permutation",
+    "parity:n=6,secret=101101,nu=1/10",
+    "parity:n=3,secret=000,nu=1/3",
+    "fourier:n=5,terms=11000:1/2;00110:-1/4",
+    "copy:n=2,k=3,c=2",
+    "copy:n=3,k=2",
+    "spike:T=5",
+    "hard:n=2,L=2,c=1",
+    "cauchy:n=2",
+]
+
+
+def table_of(model, arithmetic=EXACT, slack=None, rank=None, seed=0):
+    ledger = Ledger(model_oracle(model, arithmetic), model.alphabet_size, model.horizon, arithmetic)
+    slack = (fmpq(0) if arithmetic is EXACT else 1e-9) if slack is None else slack
+    table = NestedTable(ledger, model.alphabet_size, model.horizon, arithmetic, slack, rank)
+    table.build(np.random.default_rng(seed))
+    return table, ledger
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_targets_are_learned_exactly(target):
+    model = family_target(target)
+    result = llr.learn(model, **GOOD)
+    assert result.accepted
+    assert isinstance(result.model, Isan)
+    assert total_variation(model, result.model).enclosure.upper == 0
+    assert result.model.unit == model.unit
+    ranks = model.cut_ranks()
+    assert all(m <= max(1, r) for m, r in zip(result.basis_sizes, ranks, strict=True))
+    assert result.model.dimension == max(result.basis_sizes)
+    assert result.programs == 0
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_counts_add_up(target):
+    model = family_target(target)
+    seen = []
+    result = llr.learn(model, **GOOD, seed=3, on_epoch=seen.append)
+    assert [e.number for e in seen] == list(range(1, result.epochs + 1))
+    assert seen[-1].outcome == "accepted"
+    counts = result.counts
+    assert counts.distinct_prefixes == len(set(result.ledger.log)) == len(result.ledger.log)
+    assert result.learning_prefixes + result.certifying_prefixes == counts.distinct_prefixes
+    assert counts.words == sum(e.words for e in seen)
+    assert sum(result.witnesses) == sum(len(e.stems) for e in seen)
+    assert sum(many for _, many in result.certificate.words) == seen[-1].passed
+    k, horizon = model.alphabet_size, model.horizon
+    assert counts.distinct_prefixes <= (k**horizon - 1) // (k - 1)
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("target", "limit", "learning"),
+    [("isan:T=16,k=2,d=4", 251, 262), ("isan:T=32,k=4,d=4", 601, 833)],
+)
+def test_learning_calls_near_the_counting_limit(target, limit, learning, seed):
+    model = family_target(f"{target},seed={seed}")
+    result = llr.learn(model, epsilon="0.1", delta="0.1", arithmetic="float")
+    assert result.accepted
+    assert (result.counting_limit, result.limit_source) == (limit, "target")
+    assert result.learning_prefixes == learning
+    assert result.basis_sizes[1:] == model.cut_ranks()[1:]
+
+
+def test_words_that_are_tested_again_do_not_count_as_fresh():
+    seen = []
+    model = family_target("copy:n=3,k=2")
+    result = llr.learn(model, **GOOD, on_epoch=seen.append)
+    repaired = [i for i, e in enumerate(seen) if e.outcome == "repaired"]
+    assert repaired
+    assert all(seen[i].passed == 0 and seen[i].stems for i in repaired)
+    after = seen[repaired[-1] + 1 :]
+    assert [e.attempt for e in after] == [len(repaired) + 1] * len(after)
+    assert sum(e.words for e in after) == after[-1].passed
+    # everything asked up to the last change is learning, the words that showed it included
+    assert result.learning_prefixes >= max(len(w) for w in result.ledger.log)
+
+
+def test_a_counterexample_finds_what_generic_stems_and_zero_rows_hide():
+    # all logits zero but the last, x1 (1 + 2 x2 - x3): tables that start from zero bases stay empty
+    sign = {0: 1, 1: -1}
+    table = {}
+    for t in range(4):
+        for p in product((0, 1), repeat=t):
+            value = 0 if t < 3 else sign[p[0]] * (1 + 2 * sign[p[1]] - sign[p[2]])
+            table[p] = [value, -value]
+    model = TabulatedModel(2, 4, table)
+    bare, _ = table_of(model)
+    assert [len(h) for h in bare.histories] == [1, 0, 0, 0]
+    result = llr.learn(model, **GOOD)
+    assert result.accepted
+    assert result.basis_sizes == (1, 1, 2, 1)
+    assert total_variation(model, result.model).enclosure.upper == 0
+    assert result.limit_source == "learned"
+
+
+def test_same_seed_same_model_to_the_bit():
+    model = family_target("isan:T=6,k=3,d=3")
+    one, two = (llr.learn(model, **GOOD, seed=5) for _ in range(2))
+    assert json.dumps(llr.storage.to_json(one.model)) == json.dumps(llr.storage.to_json(two.model))
+    assert one.as_json() == two.as_json()
+    assert one.ledger.log == two.ledger.log
+    other = llr.learn(model, **GOOD, seed=6)
+    assert other.ledger.log != one.ledger.log
+
+
+def test_float64_agrees_with_exact():
+    model = family_target("isan:T=8,k=3,d=3")
+    exact, rough = (llr.learn(model, **GOOD, arithmetic=a) for a in ("exact", "float"))
+    assert exact.learning_prefixes == rough.learning_prefixes
+    assert exact.basis_sizes == rough.basis_sizes
+    assert total_variation(model, rough.model).enclosure.upper < Fraction(1, 10**12)
+
+
+@pytest.mark.parametrize("noise", ["random", "adversarial", "rounding"])
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+def test_noise_is_not_taken_for_rank(noise, arithmetic):
+    model, xi = family_target("isan:T=6,k=2,d=2"), fmpq(1, 10**6)
+    oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit)
+    answers = (
+        oracle if arithmetic == "exact" else (lambda p: [float(x) for x in oracle.logits([p])[0]])
+    )
+    result = llr.learn(
+        answers, alphabet_size=2, horizon=6, xi="1e-6", arithmetic=arithmetic, **GOOD
+    )
+    assert result.accepted
+    assert all(m <= r for m, r in zip(result.basis_sizes[1:], model.cut_ranks()[1:], strict=True))
+    apart = total_variation(model, result.model).enclosure
+    assert apart.upper <= 6 * Fraction(1, 10**6)
+
+
+def test_exchanges_bring_coefficients_back_into_the_box():
+    # at cut 2 the rows are 1/8 and 1: a basis of the small one leaves the box
+    model = TabulatedModel(
+        2,
+        3,
+        {(): [0, 0], (0,): [fmpq(1, 8), fmpq(-1, 8)], (1,): [1, -1]}
+        | {p: [0, 0] for p in product((0, 1), repeat=2)},
+    )
+    ledger = Ledger(ModelOracle(model), 2, 3, EXACT)
+    learner = LeanLearner(
+        ledger,
+        alphabet_size=2,
+        horizon=3,
+        unit=model.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
+        rng=np.random.default_rng(0),
+    )
+    epochs = list(learner.epochs())
+    assert epochs[-1].outcome == "accepted"
+    assert sum(e.exchanges for e in epochs) == 1
+    assert learner.table.histories[1] == [(1,)]
+    assert EXACT.rows(learner.table.transitions[0]) == [(fmpq(1, 8),), (fmpq(1),)]
+
+
+def test_giving_up_returns_the_uniform_model():
+    result = llr.learn(family_target("copy:n=2,k=2"), **GOOD, max_epochs=1)
+    assert not result.accepted
+    assert isinstance(result.model, UniformModel)
+    assert result.certificate is None
+
+
+def test_batches_are_few():
+    """A table of T cuts is built with a handful of calls to the oracle per cut."""
+    model, batches = family_target("isan:T=12,k=2,d=3"), []
+
+    class Counting:
+        def __init__(self):
+            self.inner = ModelOracle(model)
+
+        def logits(self, prefixes):
+            batches.append(len(prefixes))
+            return self.inner.logits(prefixes)
+
+    ledger = Ledger(Counting(), 2, 12, EXACT)
+    NestedTable(ledger, 2, 12, EXACT, fmpq(0)).build(np.random.default_rng(0))
+    assert len(batches) <= 6 * 12
+    assert max(batches) >= 6
+
+
+# -- approximate rank ---------------------------------------------------------------------------
+
+
+def test_a_rank_is_a_limit():
+    model = family_target("perturbed:T=6,k=2,d=3,xi=1/1000")
+    for rank in (1, 2, 4):
+        result = llr.learn(model, arithmetic="float", rank=rank, epsilon="0.2", delta="0.1")
+        assert max(result.basis_sizes) <= rank
+        assert isinstance(result.model, Isan)
+        apart = total_variation(model, result.model).enclosure
+        assert apart.upper <= fraction(result.certificate.total_variation)
+        assert result.accepted is (result.certificate.total_variation <= fmpq(1, 5))
+
+
+def test_more_rank_is_nearer():
+    model = family_target("perturbed:T=7,k=2,d=4,xi=1/1000")
+    far, near = (
+        float(
+            total_variation(
+                model,
+                llr.learn(model, arithmetic="float", rank=r, epsilon="0.3", delta="0.1").model,
+            ).enclosure.upper
+        )
+        for r in (1, 4)
+    )
+    assert near < far / 10
+
+
+def test_the_spectrum_chooses_the_rank():
+    model = family_target("perturbed:T=8,k=2,d=3,xi=1/10000")
+    result = llr.learn(
+        model, arithmetic="float", rank="spectrum", xi="1e-3", epsilon="0.3", delta="0.1"
+    )
+    assert result.basis_sizes == (1, 2, 3, 3, 3, 3, 3, 1)
+    table, _ = table_of(model, FLOAT64, 1e-9, SPECTRUM)
+    assert max(len(h) for h in table.histories) > 3  # noise counts as rank at that accuracy
+
+
+def test_relaxed_programs_predict_without_a_network():
+    model = family_target("perturbed:T=5,k=2,d=2,xi=1/1000")
+    result = llr.learn(model, arithmetic="float", rank=2, relaxed=True, epsilon="0.3", delta="0.1")
+    assert isinstance(result.model, LearnedModel)
+    assert result.model.relaxed
+    assert total_variation(model, result.model).enclosure.upper < Fraction(1, 100)
+    again = llr.storage.READERS["learned"](llr.storage.to_json(result.model))
+    assert again.relaxed
+    assert again.logits((0, 1, 0)) == result.model.logits((0, 1, 0))
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({"rank": 0}, ["rank"]),
+        ({"rank": "many"}, ["rank"]),
+        ({"rank": "spectrum"}, ["rank", "float64"]),
+        ({"relaxed": True}, ["relaxed", "rank"]),
+        ({"relaxed": True, "rank": 2}, ["relaxed", "float64"]),
+        ({"rank": 2, "algorithm": "printed"}, ["rank", "lean"]),
+        ({"relaxed": True, "algorithm": "printed"}, ["relaxed", "lean"]),
+    ],
+)
+def test_bad_ranks_are_refused(options, names):
+    with pytest.raises(InputError) as caught:
+        llr.learn(family_target("spike:T=3"), **GOOD, **options)
+    assert all(name in str(caught.value) for name in names)
+
+
+def test_float64_refuses_an_accuracy_below_its_own():
+    with pytest.raises(InputError, match="epsilon"):
+        llr.learn(family_target("spike:T=9"), epsilon="1e-8", delta="0.1", arithmetic="float")
+
+
+def test_an_oracle_that_changes_its_mind_is_refused():
+    calls = []
+
+    def wavering(prefix):
+        calls.append(prefix)
+        return [len(calls), 0]
+
+    with pytest.raises(OracleError):
+        llr.learn(wavering, alphabet_size=2, horizon=3, **GOOD, max_epochs=3)
+
+
+# -- tables -------------------------------------------------------------------------------------
+
+
+def test_a_built_table_shares_rows_between_cuts():
+    model = family_target("isan:T=16,k=2,d=4")
+    table, ledger = table_of(model)
+    # per cut: 4 candidates outside the basis on 4 stems, 4 basis histories, and one test
+    assert ledger.counts.distinct_prefixes == 262
+    for s in range(2, 17):
+        known = {(*h, a) for h in table.histories[s - 2] for a in range(2)}
+        assert set(table.histories[s - 1]) <= known
+    before = ledger.counts.distinct_prefixes
+    table.table()  # the chain programs need nothing new
+    assert ledger.counts.distinct_prefixes == before
+
+
+def test_what_stands_is_kept():
+    model = family_target("copy:n=3,k=2")
+    table, _ = table_of(model)
+    before = [list(h) for h in table.histories], [list(g) for g in table.stems]
+    table.add_stem(2, (0, 0))
+    after = table.histories, table.stems
+    for old, new in zip(before, after, strict=True):
+        assert all(n[: len(o)] == o for o, n in zip(old, new, strict=True))
+
+
+@pytest.mark.parametrize("target", ["isan:T=9,k=3,d=3", "parity:n=5,secret=10110", "copy:n=3,k=2"])
+def test_counting_limit_by_hand(target):
+    model = family_target(target)
+    r, k = model.cut_ranks(), model.alphabet_size
+    free = sum(k * r[t] * r[t + 1] for t in range(len(r) - 1))
+    free += sum((k - 1) * x for x in r) - sum(x * x for x in r[1:])
+    assert counting_limit(k, r) == fmpq(free, k - 1)
