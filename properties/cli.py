@@ -45,6 +45,8 @@ from properties.claim import (
     verify_claims,
 )
 from properties.claims import CLAIMS
+from properties.claims.necessity import NECESSITIES
+from properties.necessity import drop_all, necessity_table, outcome
 from properties.statistics import POWER
 from properties.theorem import run_theorem
 
@@ -83,6 +85,11 @@ _SOURCE = re.compile(
     is_flag=True,
     help="Only search, and write the extremal instances that beat those on record.",
 )
+@click.option(
+    "--necessity",
+    is_flag=True,
+    help="Instead, drop each assumption of the claims (or of those named) and search.",
+)
 @seed_option
 @json_option
 def verify(
@@ -92,6 +99,7 @@ def verify(
     error_budget: str,
     tightness: bool,
     update_records: bool,
+    necessity: bool,
     seed: str,
     as_json: bool,
 ) -> None:
@@ -103,6 +111,8 @@ def verify(
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
     budget = probability(error_budget, "--error-budget")
+    if necessity:
+        sys.exit(OK if _drop_assumptions(names, profile, start, as_json) else FAILED)
     claims = claims_named(names, CLAIMS)
     processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
     if update_records:
@@ -142,6 +152,32 @@ def verify(
             f"{time.perf_counter() - began:.0f} s"
         )
     sys.exit(OK if all(v.passed for v in verdicts) else FAILED)
+
+
+def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json: bool) -> bool:
+    """Print what becomes of claims without their assumptions; return if all is as expected."""
+    known = {n.claim: CLAIMS[n.claim] for n in NECESSITIES}
+    wanted = {claim.identifier for claim in claims_named(names, known)}
+    chosen = [n for n in NECESSITIES if n.claim in wanted]
+    verdicts = []
+    began = time.perf_counter()
+    with _progress(len(chosen)) as report, between_instances():
+        for verdict in drop_all(chosen, profile=profile, start=start):
+            report(verdict.necessity.assumption)
+            verdicts.append(verdict)
+            if as_json:
+                click.echo(json.dumps(verdict.as_json()))
+    if not as_json:
+        show(necessity_table(verdicts))
+        for verdict in verdicts:
+            show(outcome(verdict))
+        found = sum(bool(v.counterexample) for v in verdicts)
+        show(
+            f"{sum(v.passed for v in verdicts)} of {len(verdicts)} came out as expected; "
+            f"counterexamples to {found}; {sum(v.tried for v in verdicts):,} instances, "
+            f"seed {start}, {time.perf_counter() - began:.0f} s"
+        )
+    return all(v.passed for v in verdicts)
 
 
 def verdict_table(grade: str, verdicts: list[Verdict]) -> Table:

@@ -1,4 +1,4 @@
-"""Algorithm 1 of [P], in its corrected form ([M]); draws are counted with multiplicity.
+"""Algorithm 1 of [P], corrected ([M]) or as printed; draws are counted with multiplicity.
 
 An epoch draws words, takes a spanner of the histories' rows at every cut, draws fresh words, and
 solves the chain program for each of their prefixes.  It ends in one of three ways: some program is
@@ -9,7 +9,8 @@ and the model is accepted.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from flint import fmpq
@@ -44,6 +45,28 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Corrections:
+    """Which corrections of Algorithm 1 are in force; without one, its printed form runs.
+
+    Attributes:
+        all_one_token_futures: Fh_s starts as all one-token futures.  Printed: as {y_s}, the token
+            at position s of one sample y.
+        whole_table: the rows are stored on all of Ft_s.  Printed: on one-token futures alone.
+        accept_after: "every word" passed at every t.  Printed inside the loops, which can be read
+            as "a word" (the first, at every t) or "a prefix" (the first word at t = 1).
+
+    Source: [P] Algorithm 1; [M].
+    """
+
+    all_one_token_futures: bool = True
+    whole_table: bool = True
+    accept_after: Literal["every word", "a word", "a prefix"] = "every word"
+
+
+CORRECTED = Corrections()
+
+
+@dataclass(frozen=True)
 class Witness:
     """A future that shows that the basis rows at a cut do not yet determine the rest.
 
@@ -67,7 +90,8 @@ class Epoch:
     Attributes:
         number: from 1.
         outcome: "infeasible", "witness" or "accepted".
-        table: with it the epoch's model Q can be formed, accepted or not.
+        table: what is stored; with every correction in force the epoch's model Q can be formed
+            from it, accepted or not.
         witness: set if the outcome is "witness".
         infeasible_prefix: set if the outcome is "infeasible".
         spanner_words: per cut s = 2..T-1, the words drawn for its spanner, s - 1 tokens or more.
@@ -99,9 +123,9 @@ class PrintedLearner:
         arithmetic: of the oracle's logits.
         schedule: draws, threshold and the largest number of epochs.
         rng: consumed by the sample oracle alone.
+        corrections: of the printed form; default all.
 
-    Source: [P] Algorithm 1, with [M]'s corrections: all one-token futures at the start, acceptance
-    only after every word and every t passed, rows stored on all of Ft_s.
+    Source: [P] Algorithm 1, with [M]'s corrections.
     """
 
     def __init__(
@@ -115,6 +139,7 @@ class PrintedLearner:
         arithmetic: Arithmetic,
         schedule: Schedule,
         rng: np.random.Generator,
+        corrections: Corrections = CORRECTED,
     ) -> None:
         self._ledger = ledger
         self._source = source
@@ -124,9 +149,13 @@ class PrintedLearner:
         self._arithmetic = arithmetic
         self._schedule = schedule
         self._rng = rng
+        self._corrections = corrections
         self.futures: list[list[Word]] = [
             list(one_token_futures(alphabet_size)) for _ in range(horizon)
         ]
+        if not corrections.all_one_token_futures:
+            (sample,) = self._draw(1, horizon)
+            self.futures = [[(token,)] for token in sample]
 
     def epochs(self) -> Iterator[Epoch]:
         """Yield the epochs until one accepts or the schedule ends."""
@@ -154,6 +183,10 @@ class PrintedLearner:
             if bad is not None or witness is not None:
                 outcome = "infeasible" if bad is not None else "witness"
                 break
+            if self._corrections.accept_after != "every word":
+                break
+        if not self._corrections.whole_table:
+            table = _on_one_token_futures(table)
         return Epoch(
             number, outcome, table, witness, bad, spanner_words, fresh, program.solved, asked
         )
@@ -174,6 +207,8 @@ class PrintedLearner:
             following = self.futures[s] if s < self._horizon else []
             columns = extended_futures(futures, following, self._k)
             if s == 1:
+                # one query at () answers all of them, whatever Fh_1 is
+                columns = tuple(dict.fromkeys([*columns, *one_token_futures(self._k)]))
                 histories: list[Word] = [()]
                 basis = [0]
             else:
@@ -197,7 +232,8 @@ class PrintedLearner:
         self, word: Word, program: ChainProgram, residuals: Residuals
     ) -> tuple[Word | None, Witness | None]:
         """Return the first infeasible prefix, or the first witness, of one word; else two Nones."""
-        for t in range(1, self._horizon):
+        longest = 1 if self._corrections.accept_after == "a prefix" else self._horizon - 1
+        for t in range(1, longest + 1):
             prefix = word[:t]
             solution = program.solution(prefix)
             if solution is None:
@@ -208,6 +244,16 @@ class PrintedLearner:
                 if self._arithmetic.exceeds_nats(residual, self._unit, self._schedule.threshold):
                     return None, Witness(s, future, prefix, residual)
         return None, None
+
+
+def _on_one_token_futures(table: Table) -> Table:
+    """Return the table with no column left but one-token futures."""
+    cuts = []
+    for s, cut in enumerate(table.cuts, start=1):
+        kept = tuple(f for f in cut.columns if len(f) == 1)
+        rows = tuple(table.arithmetic.rows(table.block(s, kept)))
+        cuts.append(replace(cut, columns=kept, rows=rows))
+    return replace(table, cuts=tuple(cuts))
 
 
 class Residuals:

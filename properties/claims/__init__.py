@@ -11,8 +11,10 @@ from properties.claims import (
     lean,
     learner,
     models,
+    necessity,
     potential,
     queries,
+    slips,
     softmax,
     spanners,
     statistics,
@@ -22,6 +24,7 @@ from properties.claims import (
 )
 from properties.exhaustive import SmallIsan
 from properties.instances import register
+from properties.strategies import Potential
 
 _MODULES = (
     models,
@@ -31,6 +34,8 @@ _MODULES = (
     spanners,
     validation,
     learner,
+    necessity,
+    slips,
     lean,
     queries,
     transfer,
@@ -55,7 +60,7 @@ register(
     choices.Literal,
     choices.RowLaw,
     choices.Trial,
-    potential.Potential,
+    Potential,
     queries.Layered,
     queries.NoisySize,
     queries.Root,

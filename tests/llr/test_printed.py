@@ -10,7 +10,7 @@ import pytest
 from flint import fmpq
 
 from llr.learning.learned import LearnedModel
-from llr.learning.printed import PrintedLearner, Residuals, Schedule
+from llr.learning.printed import CORRECTED, Corrections, PrintedLearner, Residuals, Schedule
 from llr.learning.program import chain_program
 from llr.models.base import TabulatedModel
 from llr.models.targets import family_target
@@ -55,7 +55,8 @@ class Run:
     """A learner on a model, with everything that the tests look at."""
 
     def __init__(self, model, *, draws=32, fresh=60, epochs=EPOCHS, seed=0, g=G, oracle=None,
-                 source=None, arithmetic=EXACT, unit=None, shared=False):  # fmt: skip
+                 source=None, arithmetic=EXACT, unit=None, shared=False,
+                 corrections=CORRECTED):  # fmt: skip
         self.model, self.k, self.horizon = model, model.alphabet_size, model.horizon
         self.ledger = Ledger(oracle or ModelOracle(model), self.k, self.horizon, arithmetic)
         self.source = Recorder(source or ModelWords(model))
@@ -74,6 +75,7 @@ class Run:
                 shared,
             ),
             rng=np.random.default_rng(seed),
+            corrections=corrections,
         )
         self.epochs = list(self.learner.epochs())
 
@@ -465,6 +467,75 @@ def test_a_scripted_epoch_by_hand():
     assert second.outcome == "accepted"
     assert second.table.cut(2).histories == ((1,),)
     assert second.programs == 1
+
+
+# -- the printed forms ----------------------------------------------------------------------------
+
+
+def test_all_corrections_are_in_force_by_default():
+    assert Corrections() == CORRECTED == Corrections(True, True, "every word")
+    model = family_target("isan:T=4,k=2,d=2")
+    default, told = Run(model), Run(model, corrections=Corrections())
+    assert default.epochs == told.epochs
+
+
+def test_one_future_is_taken_from_one_sample():
+    model = family_target("isan:T=4,k=3,d=2")
+    run = Run(model, corrections=Corrections(all_one_token_futures=False))
+    assert run.source.asked[0] == (1, 4)
+    (sample,) = run.source.given[0]
+    first = run.epochs[0].table
+    assert [first.futures(s) for s in (1, 2, 3, 4)] == [((a,),) for a in sample]
+    assert run.ledger.counts.words == sum(n for n, _ in run.source.asked)
+    # residuals of all tokens are still tested, so the others come in as witnesses
+    assert run.epochs[-1].outcome == "accepted"
+    found = [e.witness.future for e in run.epochs if e.witness is not None]
+    assert any(len(f) == 1 for f in found)
+    for s in (2, 3):
+        added = [e.witness.future for e in run.epochs[:-1] if e.witness.cut == s]
+        assert run.epochs[-1].table.futures(s) == (first.futures(s)[0], *added)
+
+
+def test_a_one_token_table_has_the_same_rows_on_fewer_columns():
+    model = family_target("isan:T=4,k=2,d=2")
+    whole, printed = Run(model), Run(model, corrections=Corrections(whole_table=False))
+    assert [e.outcome for e in printed.epochs] == [e.outcome for e in whole.epochs]
+    assert len(whole.epochs) > 1
+    for a, b in zip(whole.epochs, printed.epochs, strict=True):
+        for s in (1, 2, 3):
+            full, cut = a.table.cut(s), b.table.cut(s)
+            assert (cut.histories, cut.futures) == (full.histories, full.futures)
+            assert cut.columns == one_token(2)
+            place = [full.columns.index(f) for f in cut.columns]
+            assert [fractions(r) for r in cut.rows] == [
+                [fraction(r[j]) for j in place] for r in full.rows
+            ]
+
+
+@pytest.mark.parametrize(("accept_after", "solved"), [("a word", True), ("a prefix", False)])
+def test_an_acceptance_inside_the_loops_checks_no_more(accept_after, solved):
+    # the only drawn history spans (0, ...) words alone: the second word would be infeasible
+    def row(p):
+        size = {(): 0, (0,): 1, (1,): 3}.get(p[:1], 0)
+        return [size, -size]
+
+    model = TabulatedModel(2, 4, {p: row(p) for n in range(4) for p in words(2, n)})
+    script = [{(0,): 1}, {(0, 0): 1}, {(0, 0, 0, 0): 1, (1, 0, 0, 0): 1}]
+    corrections = Corrections(accept_after=accept_after)
+    early = Run(model, source=Scripted(script), fresh=2, corrections=corrections, epochs=1)
+    assert [e.outcome for e in early.epochs] == ["accepted"]
+    assert (early.epochs[0].programs > 0) is solved  # none is needed for a prefix of one token
+    late = Run(model, source=Scripted(script), fresh=2, epochs=1)
+    assert [e.outcome for e in late.epochs] == ["infeasible"]
+    assert late.epochs[0].infeasible_prefix == (1, 0)
+
+
+def test_an_acceptance_after_a_word_still_sees_the_first_word():
+    model = family_target("parity:n=3,secret=111,nu=1/10")
+    word = Run(model, draws=64, corrections=Corrections(accept_after="a word"))
+    prefix = Run(model, draws=64, corrections=Corrections(accept_after="a prefix"))
+    assert word.epochs[0].outcome == "witness"
+    assert [e.outcome for e in prefix.epochs] == ["accepted"]
 
 
 # -- residuals ------------------------------------------------------------------------------------
