@@ -181,11 +181,13 @@ def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json:
 
 
 def verdict_table(grade: str, verdicts: list[Verdict]) -> Table:
-    """Return the claims of one grade, down the left half and then down the right."""
-    columns = ("claim", "ratio", "twins", "verdict")
-    found = table(f"{grade}: {len(verdicts)} claims", *columns, *columns)
+    """Return the claims of one grade; many go down the left half and then down the right."""
+    halves = 1 if len(verdicts) <= 20 else 2
+    found = table(
+        f"{grade}: {len(verdicts)} claims", *("claim", "ratio", "twins", "verdict") * halves
+    )
     found.padding, found.pad_edge = (0, 1, 0, 0), False
-    half = (len(verdicts) + 1) // 2
+    half = (len(verdicts) + halves - 1) // halves
     for left, right in zip_longest(verdicts[:half], verdicts[half:]):
         found.add_row(*_cells(left), *([] if right is None else _cells(right)))
     return found
