@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from llr.errors import LlrError
 from llr.numbers.balls import Real
@@ -51,6 +54,9 @@ class Statement:
 
 STATEMENTS: dict[str, Statement] = {}
 
+_SUBSTITUTES: ContextVar[Mapping[str, Callable[..., Any]]] = ContextVar("substitutes")
+_NONE: Mapping[str, Callable[..., Any]] = {}
+
 
 def statement(
     identifier: str, *, mark: str, source: str, summary: str
@@ -60,10 +66,36 @@ def statement(
     assert identifier not in STATEMENTS
 
     def register(function: Function) -> Function:
-        STATEMENTS[identifier] = Statement(identifier, mark, source, summary, function)
-        return function
+        @wraps(function)
+        def right_hand_side(*args: Any, **kwargs: Any) -> Any:
+            substitute = _SUBSTITUTES.get(_NONE).get(identifier)
+            if substitute is None:
+                return function(*args, **kwargs)
+            before = _SUBSTITUTES.set(_NONE)  # what a substitute calls is the original
+            try:
+                return substitute(*args, **kwargs)
+            finally:
+                _SUBSTITUTES.reset(before)
+
+        STATEMENTS[identifier] = Statement(identifier, mark, source, summary, right_hand_side)
+        return cast(Function, right_hand_side)
 
     return register
+
+
+@contextmanager
+def substituted(functions: Mapping[str, Callable[..., Any]]) -> Iterator[None]:
+    """Put other functions in the place of right-hand sides, in this context and while it lasts.
+
+    Args:
+        functions: by identifier of the statement; each is called as the registered one is, and
+            sees the registered ones itself.
+    """
+    before = _SUBSTITUTES.set(functions)
+    try:
+        yield
+    finally:
+        _SUBSTITUTES.reset(before)
 
 
 def require(condition: bool, identifier: str, hypothesis: str, found: object) -> None:

@@ -2,6 +2,7 @@
 
 from properties.claim import Claim, Measurement, Twin, Verdict, search, verify_claim
 from properties.conformance import ConformanceReport, check_learner, own_learner
+from properties.own_bounds import BoundVerdict, check_bound
 from properties.strategies import (
     branching_programs,
     cauchy_teachers,
@@ -29,6 +30,7 @@ from properties.strategies import (
 )
 
 __all__ = [
+    "BoundVerdict",
     "Claim",
     "ConformanceReport",
     "Measurement",
@@ -36,6 +38,7 @@ __all__ = [
     "Verdict",
     "branching_programs",
     "cauchy_teachers",
+    "check_bound",
     "check_learner",
     "copies",
     "fourier_sparse",

@@ -3,11 +3,16 @@
 A *claim* says that for every instance its measured side is at most its bound.  Its *twins* are
 tightened or sabotaged forms that are false; a harness that does not refute them proves nothing, so
 a claim whose twin survives is an error.
+
+The extremal instance of a claim is kept on record (:mod:`properties.records`).  It is replayed
+before every search, and the bound times a stated share of the ratio on record is one more twin,
+searched from scratch: a search that comes nowhere near the record is an error, too.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import signal
 import threading
 import time
@@ -15,22 +20,35 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from inspect import isfunction
 from multiprocessing import get_all_start_methods, get_context
+from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar, get_type_hints
 
+from flint import fmpq
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
-from hypothesis.errors import HypothesisWarning
+from hypothesis import strategies as st
+from hypothesis.errors import HypothesisWarning, Unsatisfiable
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.floats import float_to_int
 from hypothesis.strategies import SearchStrategy
 from sortedcontainers import SortedSet
 
 from llr.errors import InputError, UndecidedError
-from llr.numbers.balls import Number, Real
+from llr.numbers.balls import Number, Real, nearest_float
+from llr.numbers.rational import fraction
+from properties import records
+from properties.instances import fits
+from properties.records import Record
 
 PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
 """How many times a claim's own number of examples each profile tries."""
+
+GRADES = ("exhaustive", "exact law", "searched", "statistical")
+"""All instances up to a size; all random choices; instances that a search draws; samples."""
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -63,6 +81,16 @@ class Measurement:
             return top / bottom
         return 0.0 if top <= 0 else float("inf")
 
+    def nearest_ratio(self) -> float:
+        """Return the double nearest to measured / bound, the same everywhere; 0/0 counts as 0.
+
+        Raises:
+            UndecidedError: the sign of the bound, or the double, stays open.
+        """
+        if self.bound > 0:
+            return max(0.0, nearest_float(self.measured / self.bound))
+        return 0.0 if self.measured <= 0 else float("inf")
+
 
 Check = Callable[[Any], Measurement]
 
@@ -76,12 +104,14 @@ class Twin:
         check: as the claim's.
         strategy: instances to search; default the claim's own.
         examples: how many to try at most, at profile ci.
+        shrink: report the smallest counterexample, not the first.
     """
 
     name: str
     check: Check
     strategy: Callable[[], SearchStrategy[Any]] | None = None
     examples: int = 1000
+    shrink: bool = True
 
 
 @dataclass(frozen=True)
@@ -95,11 +125,14 @@ class Claim:
         mark: printed, reconstructed, corrected or sharpened.
         strategy: instances.
         check: measures both sides on an instance.
-        twins: false forms that must be refuted, at least one.
+        twins: false forms that must be refuted; the bound times a share of the ratio on record is
+            one more, and there must be at least one in all.
         statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
         examples: how many instances to try at profile ci.
         expected: "verified", or "refuted" for a printed claim that is known to be false.
-        grade: "searched", or "exact law" if each check enumerates all random choices.
+        grade: one of GRADES; "exact law" if each check enumerates all random choices.
+        tightening: share of the ratio on record, in (1/2, 1), of the twin that it gives; None for
+            no such twin.
     """
 
     identifier: str
@@ -108,15 +141,22 @@ class Claim:
     mark: str
     strategy: Callable[[], SearchStrategy[Any]]
     check: Check
-    twins: tuple[Twin, ...]
+    twins: tuple[Twin, ...] = ()
     statements: tuple[str, ...] = ()
     examples: int = 200
     expected: str = "verified"
     grade: str = "searched"
+    tightening: fmpq | None = fmpq(3, 4)
 
     def __post_init__(self) -> None:
-        if not self.twins and self.expected == "verified":
-            raise InputError(f"twins of {self.identifier}", self.twins, "at least one")
+        share = self.tightening
+        if share is not None and not (2 * share > 1 and share < 1):
+            raise InputError(f"tightening of {self.identifier}", share, "in (1/2, 1)")
+
+    @property
+    def searched(self) -> bool:
+        """True if a search draws the instances, so that one can be on record."""
+        return self.grade in ("searched", "exact law")
 
 
 @dataclass
@@ -127,6 +167,7 @@ class Search:
         tried: number of instances measured.
         worst: largest measured / bound.
         worst_instance: where it was reached.
+        worst_measurement: its measurement.
         counterexample: the smallest refuting instance found, or None.
         refutation: its measurement.
         undecided: message of the first comparison that stayed open, or None.
@@ -135,6 +176,7 @@ class Search:
     tried: int = 0
     worst: float = 0.0
     worst_instance: Any = None
+    worst_measurement: Measurement | None = None
     counterexample: Any = None
     refutation: Measurement | None = None
     undecided: str | None = None
@@ -149,7 +191,19 @@ class _RefutedError(Exception):
     """Some instance broke the claim; Hypothesis shrinks it."""
 
 
-def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: int) -> Search:
+class _OutOfTimeError(BaseException):
+    """The search has used its time; no Exception, so that Hypothesis lets it pass."""
+
+
+def search(
+    strategy: SearchStrategy[Any],
+    check: Check,
+    examples: int,
+    start: int,
+    *,
+    shrink: bool = True,
+    until: float | None = None,
+) -> Search:
     """Look for an instance that breaks a check, and shrink it.
 
     Args:
@@ -157,6 +211,8 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
         check: measures one.
         examples: how many instances to try at most.
         start: seed; the same seed tries the same instances.
+        shrink: look for the smallest that breaks it.
+        until: value of ``time.monotonic`` at which to stop; default never.
     """
     found = Search()
 
@@ -167,13 +223,15 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
         deadline=None,
         derandomize=False,
         report_multiple_bugs=False,
-        phases=(Phase.generate, Phase.target, Phase.shrink),
+        phases=(Phase.generate, Phase.target, *([Phase.shrink] if shrink else [])),
         suppress_health_check=list(HealthCheck),
     )
     @given(strategy)
     def attempt(instance: Any) -> None:
         if _INTERRUPTED.is_set():
             raise KeyboardInterrupt
+        if until is not None and time.monotonic() > until:
+            raise _OutOfTimeError
         try:
             measurement: Measurement = check(instance)  # may assume() the instance away
             holds = measurement.holds()
@@ -189,10 +247,11 @@ def search(strategy: SearchStrategy[Any], check: Check, examples: int, start: in
         target(min(ratio, 1e9))
         if ratio > found.worst or found.worst_instance is None:
             found.worst, found.worst_instance = ratio, instance
+            found.worst_measurement = measurement
 
     with warnings.catch_warnings(), _without_local_constants():
         warnings.simplefilter("ignore", HypothesisWarning)
-        with contextlib.suppress(_RefutedError):
+        with contextlib.suppress(_RefutedError, _OutOfTimeError):
             attempt()
     return found
 
@@ -268,15 +327,17 @@ class Verdict:
 
     Attributes:
         claim: the claim.
-        verdict: "verified", "refuted", "undecided" or "twin survived".
+        verdict: "verified", "refuted", "undecided", "twin survived", or "record not reproduced".
         grade: the claim's.
         tried: instances measured.
-        worst: largest measured / bound.
+        worst: largest measured / bound, the record's included; that of the counterexample if
+            there is one.
         worst_instance: where it was reached.
         counterexample: the smallest refuting instance, or an empty string.
         twins: one verdict per twin.
         seed: of the search.
         seconds: time taken.
+        record: the ratio on record, or None.
     """
 
     claim: Claim
@@ -289,6 +350,12 @@ class Verdict:
     twins: tuple[TwinVerdict, ...]
     seed: int
     seconds: float = field(compare=False)
+    record: float | None = None
+
+    @property
+    def slack(self) -> float | None:
+        """1 - worst, or None where that says nothing: a worst ratio of 0, or a refuted claim."""
+        return 1 - self.worst if 0 < self.worst <= 1 and not self.counterexample else None
 
     @property
     def passed(self) -> bool:
@@ -305,7 +372,9 @@ class Verdict:
             "grade": self.grade,
             "seed": self.seed,
             "tried": self.tried,
-            "worst_ratio": self.worst if self.worst < float("inf") else None,
+            "worst_ratio": _finite(self.worst),
+            "slack": self.slack,
+            "record": None if self.record is None else _finite(self.record),
             "worst_instance": self.worst_instance,
             "verdict": self.verdict,
             "expected": self.claim.expected,
@@ -323,31 +392,50 @@ class Verdict:
         }
 
 
-def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdict:
+def _finite(ratio: float) -> float | None:
+    """Return a ratio, or None for infinity, which JSON has not."""
+    return ratio if ratio < float("inf") else None
+
+
+def verify_claim(
+    claim: Claim, *, profile: str = "ci", start: int = 0, folder: Path = records.FOLDER
+) -> Verdict:
     """Try to break a claim, and make sure that its twins do break.
 
     Args:
         claim: what to verify.
         profile: "quick", "ci" or "nightly".
         start: seed of every search.
+        folder: where the records are.
 
     Raises:
-        InputError: no such profile.
+        InputError: no such profile, no twin at all, or a file that is no record of the claim.
     """
     if profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
     began = time.perf_counter()
-    examples = max(20, int(claim.examples * PROFILES[profile]))
-    main = search(claim.strategy(), claim.check, examples, start)
+    record = records.load(claim.identifier, folder)
+    searched_twins = (*claim.twins, *_tightened(claim, record))
+    if not searched_twins and claim.expected == "verified":
+        raise InputError(f"twins of {claim.identifier}", claim.twins, "at least one")
+    replayed = Search() if record is None else _replay(claim, record)
+    main = search(claim.strategy(), claim.check, examples_at(claim, profile), start)
+    if record is not None and not main.refuted and replayed.worst >= main.worst:
+        main.worst, main.worst_instance = replayed.worst, replayed.worst_instance
     twins = []
-    for twin in claim.twins:
+    for twin in searched_twins:
         strategy = (twin.strategy or claim.strategy)()
-        outcome = search(strategy, twin.check, twin.examples, start)
+        outcome = search(strategy, twin.check, twin.examples, start, shrink=twin.shrink)
         twins.append(
             TwinVerdict(twin.name, outcome.refuted, outcome.tried, shown(outcome.counterexample))
         )
-    if main.refuted:
+    if replayed.refuted and claim.expected == "verified" and not main.refuted:
+        main.counterexample, main.refutation = replayed.counterexample, replayed.refutation
+    reproduced = record is None or _ratio_of(replayed) == record.ratio
+    if main.refuted and (reproduced or claim.expected == "verified"):
         verdict = "refuted"
+    elif not reproduced:
+        verdict = "record not reproduced"
     elif main.undecided is not None:
         verdict = "undecided"
     elif not all(t.refuted for t in twins):
@@ -359,16 +447,144 @@ def verify_claim(claim: Claim, *, profile: str = "ci", start: int = 0) -> Verdic
         verdict=verdict,
         grade=claim.grade,
         tried=main.tried,
-        worst=main.worst,
+        worst=main.worst if main.refutation is None else main.refutation.ratio(),
         worst_instance=shown(main.worst_instance),
         counterexample=shown(main.counterexample),
         twins=tuple(twins),
         seed=start,
         seconds=time.perf_counter() - began,
+        record=None if record is None else record.ratio,
     )
 
 
+def examples_at(claim: Claim, profile: str) -> int:
+    """Return how many instances of a claim a profile tries."""
+    return max(20, int(claim.examples * PROFILES[profile]))
+
+
+def _replay(claim: Claim, record: Record) -> Search:
+    """Measure the instance on record.
+
+    Raises:
+        InputError: the instance has another type than the check says it takes.
+    """
+    hints = get_type_hints(claim.check) if isfunction(claim.check) else {}
+    hints.pop("return", None)
+    for wanted in list(hints.values())[:1]:
+        if not fits(record.instance, wanted):
+            raise InputError(
+                f"instance on record of {claim.identifier}", record.instance, f"of type {wanted}"
+            )
+    return _measured(claim, record.instance)
+
+
+def _measured(claim: Claim, instance: Any) -> Search:
+    """Measure one instance; nothing is tried if the check assumes it away."""
+    try:
+        return search(st.just(instance), claim.check, 1, 0)
+    except Unsatisfiable:
+        return Search()
+
+
+def _ratio_of(found: Search) -> float | None:
+    """Return the nearest ratio of the only instance measured; None if there is none."""
+    measurement = found.refutation or found.worst_measurement
+    try:
+        return None if measurement is None else measurement.nearest_ratio()
+    except UndecidedError:
+        return None
+
+
+def _tightened(claim: Claim, record: Record | None) -> list[Twin]:
+    """Return the twin that the ratio on record gives, if it is positive: the bound times F."""
+    share = claim.tightening
+    if record is None or share is None or not 0 < record.ratio <= 1:
+        return []
+    factor = records.tightening(record.ratio, share)
+
+    def check(instance: Any) -> Measurement:
+        found = claim.check(instance)
+        return Measurement(found.measured, found.bound * factor)
+
+    return [Twin(f"bound times {float(fraction(factor)):g}", check, shrink=False)]
+
+
+def improved_record(
+    claim: Claim, *, profile: str = "ci", start: int = 0, folder: Path = records.FOLDER
+) -> Record | None:
+    """Search for a larger measured / bound than the one on record.
+
+    The instance is shrunk: the smallest that reaches the ratio.  For a claim that is known to be
+    false it is the smallest counterexample.
+
+    Returns:
+        The record to be, or None if the one that stands is as good: the same ratio or a larger
+        one, which its instance still reaches.
+
+    Raises:
+        InputError: no such profile, or a file that is no record of the claim.
+    """
+    if profile not in PROFILES:
+        raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
+    examples = examples_at(claim, profile)
+    found = search(claim.strategy(), claim.check, examples, start)
+    if found.refuted:
+        if claim.expected != "refuted":
+            return None
+        instance = found.counterexample
+    else:
+        instance = found.worst_instance
+        if found.worst > 0:
+            instance = _smallest(claim, found.worst, examples, start) or instance
+    ratio = _ratio_of(_measured(claim, instance))
+    if ratio is None:
+        return None
+    old = records.load(claim.identifier, folder)
+    if old is not None and old.ratio >= ratio and _ratio_of(_replay(claim, old)) == old.ratio:
+        return None
+    return Record(claim.identifier, ratio, instance, start, profile)
+
+
+def _smallest(claim: Claim, worst: float, examples: int, start: int) -> Any:
+    """Return the smallest instance that a search like the first reaches with this ratio."""
+    below = fmpq(*math.nextafter(worst, 0.0).as_integer_ratio())
+
+    def check(instance: Any) -> Measurement:  # ratios in the same order guide to the same place
+        ratio = min(claim.check(instance).ratio(), 1e9)
+        return Measurement.of(fmpq(*ratio.as_integer_ratio()), below)
+
+    return search(claim.strategy(), check, examples, start).counterexample
+
+
 _SPREAD: list[Claim] = []
+_WORK: list[Callable[[Claim], Any]] = []
+
+
+def spread(
+    work: Callable[[Claim], Found], claims: Sequence[Claim], processes: int
+) -> Iterator[Found]:
+    """Yield what ``work`` returns for each claim, in order, over several processes.
+
+    Args:
+        work: what to do; its result must be one that can be sent between processes.
+        claims: what to do it for.
+        processes: how many; 1 where processes cannot be forked.
+    """
+    if min(processes, len(claims)) <= 1 or "fork" not in get_all_start_methods():
+        yield from map(work, claims)
+        return
+    _SPREAD[:], _WORK[:] = claims, [work]  # forked processes see them; functions cannot be sent
+    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
+        pending = [pool.submit(_work_on, i) for i in range(len(claims))]
+        try:
+            for outcome in pending:
+                yield outcome.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _work_on(place: int) -> Any:
+    return _WORK[0](_SPREAD[place])
 
 
 def verify_claims(
@@ -381,25 +597,15 @@ def verify_claims(
         profile, start: as for :func:`verify_claim`.
         processes: how many to spread the claims over; 1 where processes cannot be forked.
     """
-    if min(processes, len(claims)) <= 1 or "fork" not in get_all_start_methods():
-        for claim in claims:
-            yield verify_claim(claim, profile=profile, start=start)
-        return
-    _SPREAD[:] = claims  # forked processes see them; claims hold functions that cannot be sent
-    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-        pending = [pool.submit(_verify_spread, i, profile, start) for i in range(len(claims))]
-        try:
-            for claim, outcome in zip(claims, pending, strict=True):
-                yield Verdict(claim=claim, **outcome.result())
-        finally:
-            pool.shutdown(cancel_futures=True)
 
+    def work(claim: Claim) -> dict[str, Any]:
+        """Return the verdict's fields but the claim, which cannot be sent."""
+        found = dict(vars(verify_claim(claim, profile=profile, start=start)))
+        del found["claim"]
+        return found
 
-def _verify_spread(place: int, profile: str, start: int) -> dict[str, Any]:
-    """Verify one of the spread claims; return the verdict's fields but the claim."""
-    found = dict(vars(verify_claim(_SPREAD[place], profile=profile, start=start)))
-    del found["claim"]
-    return found
+    for claim, found in zip(claims, spread(work, claims, processes), strict=True):
+        yield Verdict(claim=claim, **found)
 
 
 def shown(instance: Any, length: int = 400) -> str:

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import zip_longest
 from typing import Any
 
 import click
@@ -30,7 +31,18 @@ from llr.cli import (
 from llr.errors import InputError
 from llr.learning.api import probability
 from llr.numbers.rational import decimal
-from properties.claim import PROFILES, Verdict, between_instances, claims_named, verify_claims
+from properties import records
+from properties.claim import (
+    GRADES,
+    PROFILES,
+    Claim,
+    Verdict,
+    between_instances,
+    claims_named,
+    improved_record,
+    spread,
+    verify_claims,
+)
 from properties.claims import CLAIMS
 from properties.theorem import run_theorem
 
@@ -54,10 +66,24 @@ _SOURCE = re.compile(
     metavar="N",
     help="Processes to spread the claims over; default one per core.  The table is the same.",
 )
+@click.option(
+    "--tightness", is_flag=True, help="Also print how tight every bound is, tightest first."
+)
+@click.option(
+    "--update-records",
+    is_flag=True,
+    help="Only search, and write the extremal instances that beat those on record.",
+)
 @seed_option
 @json_option
 def verify(
-    names: tuple[str, ...], profile: str, jobs: str | None, seed: str, as_json: bool
+    names: tuple[str, ...],
+    profile: str,
+    jobs: str | None,
+    tightness: bool,
+    update_records: bool,
+    seed: str,
+    as_json: bool,
 ) -> None:
     """Try to break every claim (or those named), and make sure that false twins do break.
 
@@ -68,6 +94,10 @@ def verify(
     start = parse_integer(seed, "--seed")
     claims = claims_named(names, CLAIMS)
     processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
+    if update_records:
+        claims = [claim for claim in claims if claim.searched]
+        _update_records(claims, profile, start, processes, as_json)
+        return
     verdicts = []
     began = time.perf_counter()
     with _progress(len(claims)) as report, between_instances():
@@ -76,8 +106,14 @@ def verify(
             verdicts.append(verdict)
             if as_json:
                 click.echo(json.dumps(verdict.as_json()))
+    if tightness and as_json:
+        print_json({"tightness": [_tightness(v) for v in by_tightness(verdicts)]})
     if not as_json:
-        show(verdict_table(verdicts))
+        for grade in GRADES:
+            if any(v.grade == grade for v in verdicts):
+                show(verdict_table(grade, [v for v in verdicts if v.grade == grade]))
+        if tightness:
+            _show_tightness(verdicts)
         for verdict in verdicts:
             explain(verdict)
         passed = sum(v.passed for v in verdicts)
@@ -91,24 +127,79 @@ def verify(
     sys.exit(OK if all(v.passed for v in verdicts) else FAILED)
 
 
-def verdict_table(verdicts: list[Verdict]) -> Table:
-    """Return one row per claim."""
-    columns = ("claim", "source", "mark", "tried", "worst\nratio", "twins\nrefuted", "verdict")
-    found = table("claims", *columns)
-    for v in verdicts:
-        refuted = sum(t.refuted for t in v.twins)
-        colour = "green" if v.passed else "red"
-        expected = " (expected)" if v.passed and v.verdict == "refuted" else ""
-        found.add_row(
-            v.claim.identifier,
-            short_source(v.claim.source),
-            v.claim.mark,
-            str(v.tried),
-            ratio(v.worst),
-            f"{refuted}/{len(v.twins)}",
-            f"[{colour}]{v.verdict}[/]{expected}",
-        )
+def verdict_table(grade: str, verdicts: list[Verdict]) -> Table:
+    """Return the claims of one grade, down the left half and then down the right."""
+    columns = ("claim", "ratio", "twins", "verdict")
+    found = table(f"{grade}: {len(verdicts)} claims", *columns, *columns)
+    found.padding, found.pad_edge = (0, 1, 0, 0), False
+    half = (len(verdicts) + 1) // 2
+    for left, right in zip_longest(verdicts[:half], verdicts[half:]):
+        found.add_row(*_cells(left), *([] if right is None else _cells(right)))
     return found
+
+
+def _cells(v: Verdict) -> tuple[str, str, str, str]:
+    refuted = sum(t.refuted for t in v.twins)
+    colour = "green" if v.passed else "red"
+    twins = f"{refuted}/{len(v.twins)}"
+    return v.claim.identifier, ratio(v.worst, 3), twins, f"[{colour}]{v.verdict}[/]"
+
+
+def by_tightness(verdicts: list[Verdict]) -> list[Verdict]:
+    """Return the verdicts whose worst ratio says something, tightest first."""
+    return sorted((v for v in verdicts if v.slack is not None), key=lambda v: -v.worst)
+
+
+def _tightness(verdict: Verdict) -> dict[str, Any]:
+    """Return the row of the tightness table as a JSON value."""
+    claim = verdict.claim
+    return {
+        "claim": claim.identifier,
+        "source": claim.source,
+        "mark": claim.mark,
+        "grade": verdict.grade,
+        "worst_ratio": verdict.worst,
+        "slack": verdict.slack,
+        "worst_instance": verdict.worst_instance,
+    }
+
+
+def _show_tightness(verdicts: list[Verdict]) -> None:
+    found = table("tightness", "claim", "source", "mark", "worst ratio", "slack")
+    for v in by_tightness(verdicts):
+        assert v.slack is not None
+        source = short_source(v.claim.source)
+        slack = f"{v.slack:.2g}" if v.slack < 0.01 else f"{v.slack:.4f}"
+        found.add_row(v.claim.identifier, source, v.claim.mark, ratio(v.worst), slack)
+    show(found)
+    rest = [v.claim.identifier for v in verdicts if v.slack is None]
+    if rest:
+        show(f"{len(rest)} claims that count violations, or are false, have no slack to show")
+
+
+def _update_records(
+    claims: list[Claim], profile: str, start: int, processes: int, as_json: bool
+) -> None:
+    """Search every claim, and write the records that are better than those that stand."""
+
+    def work(claim: Claim) -> tuple[float | None, float | None]:
+        old = records.load(claim.identifier)
+        new = improved_record(claim, profile=profile, start=start)
+        if new is not None:
+            records.save(new)
+        return None if old is None else old.ratio, None if new is None else new.ratio
+
+    found = table("records", "claim", "ratio on record", "now")
+    with _progress(len(claims)) as report, between_instances():
+        for claim, (old, new) in zip(claims, spread(work, claims, processes), strict=True):
+            report(claim.identifier)
+            if as_json:
+                print_json({"claim": claim.identifier, "before": old, "improved": new})
+            elif new is not None:
+                found.add_row(claim.identifier, "" if old is None else ratio(old), ratio(new))
+    if not as_json:
+        show(found)
+        show(f"{found.row_count} of {len(claims)} records improved, in {records.FOLDER}")
 
 
 def short_source(source: str) -> str:
@@ -117,16 +208,20 @@ def short_source(source: str) -> str:
     return match.group(0).replace("inside ", "") if match else "ours"
 
 
-def ratio(worst: float) -> str:
-    """Return a ratio in four digits; one that only rounds to 1 is shown as below it."""
-    written = f"{worst:.4g}"
+def ratio(worst: float, digits: int = 4) -> str:
+    """Return a ratio in a few digits; one that only rounds to 1 is shown as below it."""
+    written = f"{worst:.{digits}g}"
     return "< 1" if written == "1" and worst < 1 else written
 
 
 def explain(verdict: Verdict) -> None:
     """Print what went wrong with a claim, if anything did."""
+    if verdict.verdict == "record not reproduced":
+        name = verdict.claim.identifier
+        show(f"{name}: the instance in {records.FOLDER.name}/{name}.json has not that ratio")
     if verdict.counterexample:
-        show(f"{verdict.claim.identifier} is refuted by {verdict.counterexample}")
+        known = ", as it must be," if verdict.passed else ""
+        show(f"{verdict.claim.identifier} is refuted{known} by {verdict.counterexample}")
     for twin in verdict.twins:
         if not twin.refuted:
             show(f"{verdict.claim.identifier}: twin survived {twin.tried} instances: {twin.name}")

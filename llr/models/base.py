@@ -19,7 +19,7 @@ from llr.errors import InputError
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Row
 from llr.numbers.balls import Real
-from llr.numbers.rational import RationalRow, fraction
+from llr.numbers.rational import RationalRow, fraction, text
 from llr.numbers.units import NAT, Link, LogitUnit
 
 Word: TypeAlias = tuple[int, ...]
@@ -203,6 +203,13 @@ class TabulatedModel(LanguageModel):
                 if row is None or len(row) != alphabet_size:
                     raise InputError(f"table[{prefix}]", row, f"{alphabet_size} rationals")
                 self._rows[prefix] = EXACT.centred([EXACT.scalar(x) for x in row])
+
+    def __repr__(self) -> str:
+        rows = "; ".join(" ".join(map(text, row)) for row in self._rows.values())
+        return (
+            f"TabulatedModel(k={self.alphabet_size}, T={self.horizon}, unit={self.unit}, "
+            f"logits=[{rows}])"
+        )
 
     def start(self) -> State:
         """Return the empty prefix."""

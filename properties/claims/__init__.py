@@ -15,6 +15,7 @@ from properties.claims import (
     transfer,
     validation,
 )
+from properties.instances import register
 
 _MODULES = (
     models,
@@ -34,3 +35,19 @@ _MODULES = (
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim for module in _MODULES for claim in module.CLAIMS
 }
+
+# dataclasses that instances are made of, so that records can hold them
+register(
+    access.Coin,
+    boolean.Functions,
+    queries.Layered,
+    queries.NoisySize,
+    queries.Root,
+    queries.Size,
+    theorem.Approximate,
+    theorem.Promise,
+    validation.Rates,
+    validation.Sample,
+    validation.Sizes,
+    validation.Variable,
+)

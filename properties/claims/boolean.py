@@ -14,7 +14,7 @@ from llr.models.base import TabulatedModel, Word, words
 from llr.numbers import balls
 from llr.numbers.balls import Real, total
 from llr.numbers.units import LogitUnit
-from properties.claim import Claim, Measurement, Twin
+from properties.claim import Claim, Measurement
 
 LN2 = LogitUnit(fmpq(2))
 
@@ -43,12 +43,6 @@ def labels(pair: tuple[TabulatedModel, TabulatedModel]) -> Measurement:
     apart = total_variation(m, q).value
     assert apart is not None
     return Measurement(found * fmpq(1, 1 << n), label_error(apart))
-
-
-def labels_tightened(pair: tuple[TabulatedModel, TabulatedModel]) -> Measurement:
-    """Tightened: TV(M, Q) alone."""
-    found = labels(pair)
-    return Measurement(found.measured, found.bound / 2)
 
 
 @dataclass(frozen=True)
@@ -80,12 +74,6 @@ def values(pair: Functions) -> Measurement:
     return Measurement(total(abs(a - b) for a, b in both) * size, function_error(label))
 
 
-def values_tightened(pair: Functions) -> Measurement:
-    """Tightened: the slope at 0 in place of that at 2, that is 2 E|sigma - sigma|."""
-    found = values(pair)
-    return Measurement(found.measured, found.bound * fmpq(42, 100))
-
-
 CLAIMS = (
     Claim(
         "corollary-5.15-label",
@@ -94,7 +82,6 @@ CLAIMS = (
         "sharpened",
         labelled_pairs,
         labels,
-        (Twin("TV(M, Q) alone", labels_tightened, examples=4000),),
         statements=("corollary-5.15-label",),
         examples=300,
     ),
@@ -105,7 +92,6 @@ CLAIMS = (
         "sharpened",
         functions,
         values,
-        (Twin("slope at 0", values_tightened),),
         statements=("corollary-5.15",),
         examples=300,
     ),

@@ -204,12 +204,6 @@ def residual_free_threshold(scenario: Scenario) -> Measurement:
     )
 
 
-def residual_free_half_threshold(scenario: Scenario) -> Measurement:
-    """Tightened: half the threshold."""
-    found = residual_free_threshold(scenario)
-    return Measurement(found.measured, found.bound / 2)
-
-
 def accepting_scenarios() -> SearchStrategy[Scenario]:
     """Return runs that mostly accept: high thresholds, noise or none."""
     return scenarios(noisy=True, most_samples=8, thresholds=(fmpq(1, 10), fmpq(1), fmpq(2)))
@@ -284,7 +278,6 @@ CLAIMS = (
         "corrected",
         accepting_scenarios,
         residual_free_threshold,
-        (Twin("g / 2", residual_free_half_threshold),),
         examples=150,
     ),
 )

@@ -37,12 +37,6 @@ def potential(p: Potential) -> Measurement:
     return _sides(p, p.dimension)
 
 
-def potential_halved(p: Potential) -> Measurement:
-    """Tightened: half the right side."""
-    found = potential(p)
-    return Measurement(found.measured, found.bound / 2)
-
-
 def potential_without_error(p: Potential) -> Measurement:
     """Assumption dropped: e = 0, though the vectors are not orthogonal."""
     found = elliptic_potential(len(p.v), p.dimension, p.b2, p.r2, 0, p.gain, fmpq(1, 1 << 16))
@@ -96,12 +90,6 @@ def printed_length(p: Potential, constant: int = CONSTANT) -> Measurement:
     )
 
 
-def printed_length_small_constant(p: Potential) -> Measurement:
-    """Tightened: C = 1/20 in the conclusion."""
-    found = printed_length(p)
-    return Measurement(found.measured, found.bound / (20 * CONSTANT))
-
-
 # -- factors ------------------------------------------------------------------------------------
 
 
@@ -119,12 +107,6 @@ def factors(rows: list[RationalRow]) -> Measurement:
     alpha_squared = factor_length(len(basis), largest)
     product = rational(max(lengths, default=exact[0][0] * 0) * max(columns))
     return Measurement.of(product, alpha_squared * alpha_squared)
-
-
-def factors_tightened(rows: list[RationalRow]) -> Measurement:
-    """Tightened: alpha^2 = d Lam / 2."""
-    found = factors(rows)
-    return Measurement(found.measured, found.bound / 4)
 
 
 def _unit_basis(rows: list[RationalRow]) -> list[int]:
@@ -157,10 +139,7 @@ CLAIMS = (
         "sharpened",
         potentials,
         potential,
-        (
-            Twin("bound halved", potential_halved),
-            Twin("e left out", potential_without_error),
-        ),
+        (Twin("e left out", potential_without_error),),
         statements=("lemma-5.1",),
         examples=200,
     ),
@@ -193,7 +172,6 @@ CLAIMS = (
         "printed",
         lambda: potentials(exact=True, error=fmpq(1, 1000)),
         printed_length,
-        (Twin("C = 1/20 in the conclusion", printed_length_small_constant),),
         statements=("lemma-5.1-printed",),
         examples=150,
     ),
@@ -204,7 +182,6 @@ CLAIMS = (
         "sharpened",
         nonzero_matrices,
         factors,
-        (Twin("alpha^2 = d Lam / 2", factors_tightened),),
         statements=("alpha",),
         examples=150,
     ),

@@ -213,11 +213,11 @@ def roots(draw: DrawFn) -> Root:
     return Root(draw(st.integers(32, 40)), fmpq(1, draw(st.sampled_from([6, 10, 100, 1000]))))
 
 
-def root_samples(r: Root, factor: int = 1) -> Measurement:
+def root_samples(r: Root) -> Measurement:
     """Measure the lower bound on samples against what our own estimator asks on the spike."""
     gamma = 1 / (1 + balls.exp(2 * r.horizon))
     ours = samples_for_binary_logit(gamma, r.xi, fmpq(1, 100))
-    return Measurement(root_samples_needed(r.horizon, r.xi) * factor, Real.of(ours))
+    return Measurement(root_samples_needed(r.horizon, r.xi), Real.of(ours))
 
 
 @dataclass(frozen=True)
@@ -259,16 +259,16 @@ def _explicit_entries(s: Size) -> int:
     )
 
 
-def below_printed(s: Size, factor: fmpq = fmpq(1)) -> Measurement:
+def below_printed(s: Size) -> Measurement:
     """Measure the tolerant explicit count against the printed leading term with C = 1."""
     right = queries_printed(s.horizon, 2, s.rank, s.epsilon, PRINTED_CONSTANT)
-    return Measurement(Real.of(_explicit_entries(s)), right * factor)
+    return Measurement(Real.of(_explicit_entries(s)), right)
 
 
-def below_compression(s: Size, factor: fmpq = fmpq(1)) -> Measurement:
+def below_compression(s: Size) -> Measurement:
     """Measure the tolerant explicit count against [M]'s leading term with C = 5000."""
     right = queries_by_compression(s.horizon, s.rank, s.epsilon, COMPRESSION_CONSTANT)
-    return Measurement(Real.of(_explicit_entries(s)), right * factor)
+    return Measurement(Real.of(_explicit_entries(s)), right)
 
 
 @dataclass(frozen=True)
@@ -304,15 +304,15 @@ def _explicit(s: NoisySize) -> Parameters:
     )
 
 
-def epochs_below_printed(s: NoisySize, constant: fmpq = fmpq(1)) -> Measurement:
+def epochs_below_printed(s: NoisySize) -> Measurement:
     """Measure the explicit K against C T d log(R B W / e), C = 1."""
     found = _explicit(s)
     width, witnesses = found.width, max(1, found.witnesses)
-    printed = epochs_printed(s.horizon, s.rank, witnesses, 4 * width, 1, 4 * width * s.xi, constant)
+    printed = epochs_printed(s.horizon, s.rank, witnesses, 4 * width, 1, 4 * width * s.xi, 1)
     return Measurement.of(found.epochs, printed)
 
 
-def words_below_printed(s: NoisySize, factor: fmpq = fmpq(1)) -> Measurement:
+def words_below_printed(s: NoisySize) -> Measurement:
     """Measure the explicit n against that of the printed shape with C = 1."""
     printed = printed_parameters(
         horizon=s.horizon,
@@ -324,7 +324,7 @@ def words_below_printed(s: NoisySize, factor: fmpq = fmpq(1)) -> Measurement:
         xi=s.xi,
         constant=1,
     )
-    return Measurement(Real.of(_explicit(s).words), Real.of(printed.words) * factor)
+    return Measurement(Real.of(_explicit(s).words), Real.of(printed.words))
 
 
 CLAIMS = (
@@ -395,7 +395,6 @@ CLAIMS = (
         "sharpened",
         roots,
         root_samples,
-        (Twin("200 times the lower bound", lambda r: root_samples(r, 200)),),
         statements=("scalar-lower-bound",),
         examples=40,
     ),
@@ -406,7 +405,6 @@ CLAIMS = (
         "printed",
         instance_sizes,
         below_printed,
-        (Twin("C = 10^-4", lambda s: below_printed(s, fmpq(1, 10**4))),),
         statements=("theorem-5.11-printed",),
         examples=40,
     ),
@@ -417,7 +415,6 @@ CLAIMS = (
         "printed",
         instance_sizes,
         below_compression,
-        (Twin("C = 5", lambda s: below_compression(s, fmpq(1, 1000))),),
         statements=("theorem-5.11-mausberg",),
         examples=40,
     ),
@@ -428,7 +425,6 @@ CLAIMS = (
         "printed",
         noisy_sizes,
         epochs_below_printed,
-        (Twin("C = 1/50", lambda s: epochs_below_printed(s, fmpq(1, 50))),),
         statements=("lemma-5.6-printed",),
         examples=30,
     ),
@@ -439,7 +435,6 @@ CLAIMS = (
         "reconstructed",
         noisy_sizes,
         words_below_printed,
-        (Twin("a hundredth", lambda s: words_below_printed(s, fmpq(1, 100))),),
         statements=("parameters-printed",),
         examples=30,
     ),

@@ -148,9 +148,9 @@ CLAIMS = (
         "printed",
         pairs,
         linear_form,
-        (Twin("C = 2/5", scaled(linear_form, fmpq(4, 5))),),
         statements=("lemma-5.3-linear",),
         examples=400,
+        tightening=fmpq(3, 5),
     ),
     Claim(
         "lemma-5.3-range",
@@ -170,7 +170,6 @@ CLAIMS = (
         "printed",
         close_pairs,
         fact_printed,
-        (Twin("constant 1/5", scaled(fact_printed, fmpq(1, 5))),),
         statements=("fact-b.2",),
     ),
     Claim(

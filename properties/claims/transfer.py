@@ -82,16 +82,6 @@ def without_noise(scenario: Scenario) -> Measurement:
     return _transfer(scenario, lambda t, p, g, xi: transfer_product(t, p, g, 0))
 
 
-def halved(scenario: Scenario) -> Measurement:
-    """Tightened: half the bound."""
-    return _transfer(scenario, lambda t, p, g, xi: transfer_product(t, p, g, xi) * fmpq(1, 2))
-
-
-def halved_sum(scenario: Scenario) -> Measurement:
-    """Tightened: half the bound."""
-    return _transfer(scenario, lambda t, p, g, xi: transfer_sum(t, p, g, xi) * fmpq(1, 2))
-
-
 # -- single steps -------------------------------------------------------------------------------
 
 
@@ -158,7 +148,7 @@ def added_distances(pair: tuple[TabulatedModel, TabulatedModel], first: int = 0)
     return Measurement(apart, summed_next_token_distances(means))
 
 
-def end_to_end(scenario: Scenario, factor: fmpq = fmpq(1)) -> Measurement:
+def end_to_end(scenario: Scenario) -> Measurement:
     """Measure TV(M, Q) against the end-to-end bound, p_bad under the oracle's own law."""
     done = run(scenario)
     target = scenario.target
@@ -181,7 +171,7 @@ def end_to_end(scenario: Scenario, factor: fmpq = fmpq(1)) -> Measurement:
         bound = transfer_end_to_end(
             target.horizon, mass_of(law, bad), scenario.threshold, scenario.xi
         )
-        found.append(Measurement(apart, bound * factor))
+        found.append(Measurement(apart, bound))
     return worst(found)
 
 
@@ -193,7 +183,6 @@ CLAIMS = (
         "sharpened",
         lambda: scenarios(noisy=True),
         sum_form,
-        (Twin("bound halved", halved_sum),),
         statements=("lemma-5.9",),
         examples=150,
     ),
@@ -205,7 +194,6 @@ CLAIMS = (
         lambda: scenarios(noisy=True),
         product_form,
         (
-            Twin("bound halved", halved),
             Twin("p_bad left out", without_bad_mass),
             Twin("g-term left out", without_residuals),
             Twin("xi-term left out", without_noise),
@@ -242,7 +230,6 @@ CLAIMS = (
         "sharpened",
         lambda: scenarios(noisy=True),
         end_to_end,
-        (Twin("bound halved", lambda s: end_to_end(s, fmpq(1, 2))),),
         statements=("lean-transfer",),
         examples=120,
     ),

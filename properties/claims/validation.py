@@ -222,21 +222,9 @@ def compression(s: Sample) -> Measurement:
     return _against(s, spanner_failure)
 
 
-def compression_tightened(s: Sample) -> Measurement:
-    """Tightened: a third of the bound."""
-    found = compression(s)
-    return Measurement(found.measured, found.bound / 3)
-
-
 def compression_simple(s: Sample) -> Measurement:
     """Measure the failure probability against the simpler bound."""
     return _against(s, spanner_failure_simple)
-
-
-def compression_simple_tightened(s: Sample) -> Measurement:
-    """Tightened: an eighth of the simpler bound."""
-    found = compression_simple(s)
-    return Measurement(found.measured, found.bound / 8)
 
 
 @dataclass(frozen=True)
@@ -320,12 +308,6 @@ def coverage(s: Sample) -> Measurement:
         basis = maximum_volume([s.rows[i] for i in indices])
         expected += s.probability(drawn) * s.outside([indices[i] for i in basis], 1)
     return Measurement.of(expected, expected_outside(s.draws, s.rank))
-
-
-def coverage_tightened(s: Sample) -> Measurement:
-    """Tightened: r / (2 (N + 1))."""
-    found = coverage(s)
-    return Measurement(found.measured, found.bound / 2)
 
 
 def attempts(s: Sizes, fixed: bool = False) -> Measurement:
@@ -436,7 +418,6 @@ CLAIMS = (
         "sharpened",
         samples,
         compression,
-        (Twin("a third of the bound", compression_tightened),),
         statements=("lemma-5.2",),
         examples=120,
         grade="exact law",
@@ -448,7 +429,6 @@ CLAIMS = (
         "sharpened",
         samples,
         compression_simple,
-        (Twin("an eighth", compression_simple_tightened),),
         statements=("lemma-5.2-simple",),
         examples=120,
         grade="exact law",
@@ -482,7 +462,6 @@ CLAIMS = (
         "sharpened",
         samples,
         coverage,
-        (Twin("half the bound", coverage_tightened),),
         statements=("spanner-coverage",),
         examples=120,
         grade="exact law",

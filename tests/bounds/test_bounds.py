@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+import threading
 from fractions import Fraction
 from itertools import product
 from math import prod
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 
 import bounds
 from bounds import STATEMENTS, HypothesisError, Statement, potential, softmax, spanner, transfer
-from bounds.statement import MARKS, require, statement
+from bounds.statement import MARKS, require, statement, substituted
 from llr.errors import LlrError
 from llr.numbers import balls
 from llr.numbers.balls import Real
@@ -95,14 +97,57 @@ def test_registering_returns_the_function_and_files_it():
 
     try:
         decorate = statement("test-only", mark="printed", source="here", summary="1 <= 1")
-        assert decorate(function) is function
+        registered = decorate(function)
+        assert registered() == 1
+        assert inspect.unwrap(registered) is function
         assert STATEMENTS["test-only"] == Statement(
-            "test-only", "printed", "here", "1 <= 1", function
+            "test-only", "printed", "here", "1 <= 1", registered
         )
         with pytest.raises(AssertionError):
             statement("test-only", mark="printed", source="here", summary="twice")
     finally:
         STATEMENTS.pop("test-only", None)
+
+
+def test_a_substitute_stands_in_while_it_lasts_and_sees_the_original():
+    gap, unit = fmpq(2), LogitUnit(fmpq(2))
+    original = softmax.softmax_tanh(gap, unit)
+    seen = []
+
+    def half(gap, unit):
+        seen.append((gap, unit))
+        return softmax.softmax_tanh(gap, unit) / 2
+
+    with substituted({"lemma-5.3": half}):
+        assert (softmax.softmax_tanh(gap, unit) * 2).exact == original.exact
+        assert STATEMENTS["lemma-5.3"].function(gap, unit=unit).exact == original.exact / 2
+        assert softmax.softmax_linear(gap) >= 1  # another statement
+        with substituted({}):
+            assert softmax.softmax_tanh(gap, unit).exact == original.exact
+        assert (softmax.softmax_tanh(gap, unit) * 2).exact == original.exact
+    assert softmax.softmax_tanh(gap, unit).exact == original.exact
+    assert seen == [(gap, unit)] * 3
+
+
+def test_a_substitute_that_fails_leaves_the_original_behind():
+    def broken(gap, unit):
+        raise ZeroDivisionError
+
+    with substituted({"lemma-5.3": broken}):
+        for _ in range(2):
+            with pytest.raises(ZeroDivisionError):
+                softmax.softmax_tanh(fmpq(1), NAT)
+    assert softmax.softmax_tanh(fmpq(0)).exact == 0
+
+
+def test_a_substitute_in_one_thread_is_not_seen_in_another():
+    found = []
+    with substituted({"lemma-5.3": lambda gap, unit: "mine"}):
+        worker = threading.Thread(target=lambda: found.append(softmax.softmax_tanh(fmpq(0))))
+        worker.start()
+        worker.join()
+        assert softmax.softmax_tanh(fmpq(0), NAT) == "mine"
+    assert found[0].exact == 0
 
 
 def test_unknown_marks_cannot_be_registered():

@@ -106,6 +106,11 @@ def test_tabulated_logits_are_centred():
     assert TabulatedModel(3, 2, TABLE, LogitUnit.parse("ln 2")).unit == LogitUnit.parse("ln 2")
 
 
+def test_a_tabulated_model_shows_its_centred_logits_shorter_prefixes_first():
+    model = TabulatedModel(2, 2, {(): [1, 0], (0,): [0, 0], (1,): [2, "1/3"]})
+    assert repr(model) == "TabulatedModel(k=2, T=2, unit=nat, logits=[1/2 -1/2; 0 0; 5/6 -5/6])"
+
+
 def test_tabulated_states_are_prefixes():
     model = TabulatedModel(3, 2, TABLE)
     assert model.state_of((2,)) == model.step(model.start(), 2)

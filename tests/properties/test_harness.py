@@ -353,10 +353,19 @@ def test_an_open_twin_is_not_refuted():
     assert found.verdict == "twin survived"
 
 
-def test_a_claim_without_twins_is_refused():
+def test_a_claim_without_twins_is_refused_before_any_work():
+    def unreached(n):
+        raise AssertionError("measured")
+
     with pytest.raises(InputError) as caught:
-        claim(at_most(1000), identifier="lemma-0")
+        verify_claim(claim(unreached, identifier="lemma-0"))
     assert str(caught.value) == "twins of lemma-0 must be at least one, not ()"
+
+
+@pytest.mark.parametrize("share", [fmpq(1, 2), fmpq(1), fmpq(2), fmpq(0)])
+def test_a_tightening_outside_of_a_half_and_one_is_refused(share):
+    with pytest.raises(InputError, match="tightening of test must be in"):
+        replace(claim(at_most(1000), FALSE_TWIN), tightening=share)
 
 
 def test_a_claim_that_is_known_to_be_false_must_be_refuted():
@@ -436,6 +445,8 @@ def test_the_json_of_a_verdict():
         "seed",
         "tried",
         "worst_ratio",
+        "slack",
+        "record",
         "worst_instance",
         "verdict",
         "counterexample",

@@ -1,0 +1,271 @@
+"""properties.check_bound: a user's right-hand side against the search."""
+
+from __future__ import annotations
+
+import time
+from fractions import Fraction
+
+import mpmath
+import pytest
+from flint import arb, ctx, fmpq
+
+from bounds import STATEMENTS, queries, softmax, spanner
+from bounds.potential import elliptic_potential
+from llr.errors import InputError
+from llr.numbers import balls
+from llr.numbers.balls import Enclosure, Real
+from properties import BoundVerdict, check_bound, records
+from properties import own_bounds as module
+from properties.claim import Measurement
+from properties.claims import CLAIMS
+
+
+def quarter(gap, unit):
+    """tanh(w/4) in place of tanh(w/2): half the argument."""
+    return softmax.softmax_tanh(gap / 2, unit)
+
+
+def test_a_tightened_bound_is_refuted_with_its_counterexample():
+    found = check_bound("lemma-5.3", quarter)
+    assert isinstance(found, BoundVerdict)
+    assert (found.verdict, found.refuted, found.claim) == ("refuted", True, "lemma-5.3")
+    u, v, unit = found.counterexample
+    distance = softmax_distance(u, v, unit)
+    gap = max(abs(float(x.p) / float(x.q) - float(y.p) / float(y.q)) for x, y in pairs(u, v))
+    gap *= float(unit.nats)
+    assert mpmath.tanh(gap / 4) < distance <= mpmath.tanh(gap / 2) * (1 + 1e-12)
+    assert found.refutation is not None
+    assert float(found.refutation.measured) == pytest.approx(float(distance), rel=1e-12)
+    assert float(found.refutation.bound) == pytest.approx(float(mpmath.tanh(gap / 4)), rel=1e-12)
+    assert sum(abs(int(x.p)) for x in (*u, *v)) <= 8  # shrunk
+
+
+def pairs(u, v):
+    return list(zip(u, v, strict=True))
+
+
+def softmax_distance(u, v, unit):
+    """TV of two softmaxes by mpmath."""
+    laws = []
+    for row in (u, v):
+        weights = [mpmath.exp(float(unit.nats) * float(x.p) / float(x.q)) for x in row]
+        laws.append([w / mpmath.fsum(weights) for w in weights])
+    return mpmath.fsum(abs(p - q) for p, q in zip(*laws, strict=True)) / 2
+
+
+def test_a_right_bound_passes_and_shows_how_tight_it_is(monkeypatch):
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    found = check_bound("lemma-5.3", lambda gap, unit: softmax.softmax_tanh(gap, unit))
+    assert (found.verdict, found.refuted) == ("not refuted", False)
+    assert found.tried > 300
+    assert 0.99 < found.worst <= 1
+    assert found.counterexample is None
+    loose = check_bound("lemma-5.3", lambda gap, unit: 1)
+    assert loose.verdict == "not refuted"
+    assert 0.9 < loose.worst < 1
+
+
+def test_it_prints_what_a_reader_wants():
+    lines = str(check_bound("lemma-5.3", quarter)).splitlines()
+    assert lines[0] == "lemma-5.3 with your right-hand side: refuted"
+    assert "TV(softmax u, softmax v)" in lines[1]
+    assert lines[2].split()[0] == "counterexample"
+    assert "LogitUnit" in lines[2]
+    assert lines[3].split()[1] == "measured"
+    assert float(lines[3].split()[2]) > float(lines[3].split()[5])
+    assert lines[-1].split()[0] == "tried"
+    assert max(map(len, lines)) < 500
+
+
+def test_it_is_over_in_time():
+    began = time.monotonic()
+    found = check_bound("lemma-5.9-product", lambda *sizes: 2, seconds=2)
+    assert time.monotonic() - began < 30  # one instance is not cut short
+    assert found.verdict == "not refuted"
+    assert found.tried < 1500
+
+
+def test_the_same_seed_gives_the_same_verdict():
+    found = [check_bound("lemma-5.5", lambda t, eta: eta * max(0, t - 2)) for _ in range(2)]
+    assert found[0].refuted
+    assert repr(found[0].counterexample) == repr(found[1].counterexample)
+    assert (found[0].tried, found[0].worst) == (found[1].tried, found[1].worst)
+
+
+def test_every_claim_that_evaluates_the_statement_is_asked():
+    """copy-ranks: the logit rank in one claim, the probability rank in another."""
+
+    def logits_off(tokens, alphabet_size):
+        right = queries.copy_ranks(tokens, alphabet_size)
+        return queries.Ranks(right.logit + 1, right.probability)
+
+    def probabilities_off(tokens, alphabet_size):
+        right = queries.copy_ranks(tokens, alphabet_size)
+        return queries.Ranks(right.logit, right.probability - 1)
+
+    assert check_bound("copy-ranks", logits_off).claim == "copy-peak"
+    assert check_bound("copy-ranks", probabilities_off).claim == "copy-probability-rank"
+
+
+def test_a_claim_that_does_not_evaluate_it_says_nothing(monkeypatch):
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    found = check_bound("needle", lambda length: queries.needle_distance(length))
+    assert (found.claim, found.verdict) == ("needle", "not refuted")
+    only = {"needle-rank": CLAIMS["needle-rank"]}
+    monkeypatch.setattr(module, "CLAIMS", only)
+    with pytest.raises(InputError, match="one whose right-hand side a claim evaluates"):
+        check_bound("needle", lambda length: queries.needle_distance(length))
+
+
+def test_a_count_that_is_one_too_small_is_refuted():
+    found = check_bound("counting-limit", lambda k, ranks: queries.counting_limit(k, ranks) - 1)
+    assert found.refuted
+
+
+def test_both_sides_of_a_statement_may_be_given():
+    def halved(w, d, b2, r2, e, g, lam):
+        left, right = elliptic_potential(w, d, b2, r2, e, g, lam)
+        return left, right / 2
+
+    assert check_bound("lemma-5.1", halved).refuted
+
+
+def test_a_comparison_that_stays_open_is_said(monkeypatch):
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    vague = Enclosure(Fraction(0), Fraction(2))
+    found = check_bound("lemma-5.3", lambda gap, unit: vague)
+    assert (found.verdict, found.refuted) == ("undecided", False)
+
+
+def test_what_the_record_refutes_is_shrunk_or_kept(monkeypatch):
+    """The search finds a smaller one; without any search the record itself is shown."""
+    searched = check_bound("lemma-5.3-linear", lambda gap, unit: unit.in_nats(gap) * fmpq(2, 5))
+    assert searched.refuted
+    monkeypatch.setattr(module, "ROUNDS", 0)
+    kept = check_bound("lemma-5.3-linear", lambda gap, unit: unit.in_nats(gap) * fmpq(2, 5))
+    assert kept.refuted
+    assert repr(kept.counterexample) == repr(records.load("lemma-5.3-linear").instance)
+
+
+# -- what a function may return -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "half",
+    [
+        Fraction(1, 2),
+        fmpq(1, 2),
+        0.5,
+        Real(fmpq(1, 2)),
+        Enclosure(Fraction(1, 2), Fraction(1, 2)),
+        balls.exp(-balls.log(2)),
+    ],
+)
+def test_numbers_of_every_kind(half):
+    found = module._converted(half, Real, "lemma-5.3")
+    assert isinstance(found, Real)
+    with ctx.workprec(80):
+        assert found.ball().overlaps(arb(fmpq(1, 2)))
+    if not isinstance(half, Real) or half.exact is not None:
+        assert found.exact == fmpq(1, 2)
+
+
+def test_a_float_is_the_dyadic_that_it_is():
+    assert module._converted(0.1, Real, "x").exact == fmpq(*(0.1).as_integer_ratio())
+    assert module._converted(0.1, Real, "x").exact != fmpq(1, 10)
+
+
+def test_an_enclosure_is_all_of_it():
+    found = module._converted(Enclosure(Fraction(1, 3), Fraction(2, 3)), Real, "x")
+    assert Measurement(found, Real.of("2/3") + fmpq(1, 10**9)).holds()
+    assert not Measurement(found, Real.of("1/3") - fmpq(1, 10**9)).holds()
+
+
+def test_integers_stay_integers():
+    for value in (3, Fraction(3), fmpq(3), 3.0):
+        found = module._converted(value, int, "x")
+        assert (type(found), found) == (int, 3)
+    for value in (Fraction(5, 2), 2.5, balls.exp(1)):
+        with pytest.raises(InputError, match="must be an integer"):
+            module._converted(value, int, "x")
+    assert isinstance(module._converted(3, fmpq, "x"), fmpq)
+    assert isinstance(module._converted(balls.exp(1), fmpq, "x"), Real)
+
+
+@pytest.mark.parametrize("value", [None, "1/2", True, float("nan"), float("inf"), [1], (1, 2)])
+def test_other_results_are_refused(value):
+    with pytest.raises(InputError, match="the result for lemma"):
+        check_bound("lemma-5.3", lambda gap, unit: value)
+
+
+def test_pairs_and_objects_must_be_such():
+    with pytest.raises(InputError, match="2 numbers"):
+        check_bound("lemma-5.1", lambda w, d, b2, r2, e, g, lam: 3)
+    with pytest.raises(InputError, match="a Ranks"):
+        check_bound("copy-ranks", lambda tokens, alphabet_size: 3)
+
+
+# -- bad input ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("identifier", "function", "expected"),
+    [
+        ("lemma-0", quarter, "statement must be one of"),
+        (3, quarter, "statement must be one of"),
+        ("lemma-5.3", 3, r"function must be a function of \(gap, unit\)"),
+        ("lemma-5.3", lambda gap: 1, r"function must be a function of \(gap, unit\)"),
+        ("lemma-5.3", lambda gap, unit, more: 1, r"function must be a function of \(gap, unit\)"),
+        ("lemma-5.3", lambda *, gap, unit: 1, r"function must be a function of \(gap, unit\)"),
+        ("parameters", lambda horizon: 1, "function must be a function of"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_work(identifier, function, expected, monkeypatch):
+    monkeypatch.setattr(module, "search", None)
+    with pytest.raises(InputError, match=expected):
+        check_bound(identifier, function)
+
+
+@pytest.mark.parametrize("seconds", [0, -1, "60", None])
+def test_seconds_must_be_positive(seconds):
+    with pytest.raises(InputError, match="seconds must be a positive number"):
+        check_bound("lemma-5.3", quarter, seconds=seconds)
+
+
+def test_a_statement_without_a_claim_is_refused(monkeypatch):
+    monkeypatch.setattr(module, "CLAIMS", {})
+    with pytest.raises(InputError, match="statement must be one with a claim"):
+        check_bound("lemma-5.3", quarter)
+
+
+def test_names_and_defaults_are_the_users_own():
+    found = check_bound("lemma-5.3", lambda w, base, factor=fmpq(1, 2): quarter(w, base) * factor)
+    assert found.refuted
+
+
+def test_what_the_function_raises_passes_on():
+    def broken(gap, unit):
+        raise ZeroDivisionError("mine")
+
+    with pytest.raises(ZeroDivisionError, match="mine"):
+        check_bound("lemma-5.3", broken)
+
+
+def test_nothing_is_left_behind():
+    check_bound("lemma-5.3", quarter)
+    gap = fmpq(1)
+    assert softmax.softmax_tanh(gap).ball(64).overlaps((arb(1) / 2).tanh())
+    assert spanner.expected_outside(3, 1) == fmpq(1, 4)
+
+
+def test_every_statement_can_be_asked_about(monkeypatch):
+    """With its own right-hand side nothing is refuted, but for the known slip."""
+    monkeypatch.setattr(module, "ROUNDS", 0)  # the records alone
+    for identifier, statement in STATEMENTS.items():
+
+        def same(*args, _function=statement.function, **kwargs):
+            return _function(*args, **kwargs)
+
+        found = check_bound(identifier, same)
+        assert found.refuted is (identifier == "lemma-5.7-printed"), identifier
+        assert found.tried >= 1
