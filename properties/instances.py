@@ -18,15 +18,16 @@ from typing import Any, Union, get_args, get_origin, get_type_hints
 from flint import fmpq
 
 from llr.errors import InputError
-from llr.models.base import TabulatedModel, check_list, check_size, words
+from llr.models.base import LanguageModel, TabulatedModel, check_list, check_size, words
 from llr.models.files import isan_from_json, isan_to_json
 from llr.models.isan import Isan
 from llr.models.markov import HiddenMarkovModel
+from llr.models.perturbed import PerturbedModel
 from llr.models.teachers import BranchingProgram, Instruction, hard_teacher
 from llr.numbers.rational import parse, text
 from llr.numbers.units import LogitUnit
 from properties.scenarios import Scenario
-from properties.strategies import HardTeacher
+from properties.strategies import ApproximateOracle, HardTeacher, Potential, Witnesses
 
 
 @dataclass(frozen=True)
@@ -211,6 +212,21 @@ def _read_teacher(value: Any) -> HardTeacher:
     return HardTeacher(n, program, c, padding, hard_teacher(n, program, c, padding))
 
 
+_PERTURBED = ("model", "noise", "xi", "seed")
+
+
+def _write_perturbed(model: PerturbedModel) -> dict[str, Any]:
+    return {name: encode(getattr(model, name)) for name in _PERTURBED}
+
+
+def _read_perturbed(value: Any) -> PerturbedModel:
+    content = _content(value, "perturbed", _PERTURBED)
+    model, noise, xi, seed = (decode(content[name]) for name in _PERTURBED)
+    if not isinstance(model, LanguageModel) or not isinstance(xi, fmpq):
+        raise InputError("perturbed", value, "a model, a kind of noise, a rational xi and a seed")
+    return PerturbedModel(model, noise, xi, seed)
+
+
 KINDS: dict[str, Kind] = {
     "list": Kind(list, lambda found: [encode(x) for x in found], _read_list),
     "text": Kind(str, str, _read_text),
@@ -223,7 +239,8 @@ KINDS: dict[str, Kind] = {
         lambda value: HiddenMarkovModel(**_content(value, "hidden-markov", _MARKOV)),
     ),
     "teacher": Kind(HardTeacher, _write_teacher, _read_teacher),
+    "perturbed": Kind(PerturbedModel, _write_perturbed, _read_perturbed),
 }
 """The kinds of instances by name; :func:`register` adds dataclasses."""
 
-register(Scenario, BranchingProgram, Instruction)
+register(ApproximateOracle, BranchingProgram, Instruction, Potential, Scenario, Witnesses)

@@ -9,7 +9,7 @@ from llr.models.base import LanguageModel, State, check_size
 from llr.models.families import random_isan
 from llr.numbers.arithmetic import EXACT, Row
 from llr.numbers.perturbations import NOISES, largest_error
-from llr.numbers.rational import rational
+from llr.numbers.rational import rational, text
 
 
 class PerturbedModel(LanguageModel):
@@ -36,9 +36,15 @@ class PerturbedModel(LanguageModel):
         self.horizon = model.horizon
         self.unit = model.unit
         self.model = model
-        self.amplitude = largest_error(noise, rational(xi, "xi"), model.unit)
+        self.noise = noise
+        self.xi = rational(xi, "xi")
+        self.seed = check_size(seed, 0, "seed")
+        self.amplitude = largest_error(noise, self.xi, model.unit)
         self._perturb = NOISES[noise]
-        self._stream = -1 - check_size(seed, 0, "seed")
+        self._stream = -1 - self.seed
+
+    def __repr__(self) -> str:
+        return f"PerturbedModel({self.model!r}, {self.noise!r}, {text(self.xi)}, {self.seed})"
 
     def start(self) -> State:
         """Return the empty prefix, and the other model's state."""

@@ -24,7 +24,6 @@ from properties.claims import (
 )
 from properties.exhaustive import SmallIsan
 from properties.instances import register
-from properties.strategies import Potential
 
 _MODULES = (
     models,
@@ -60,7 +59,6 @@ register(
     choices.Literal,
     choices.RowLaw,
     choices.Trial,
-    Potential,
     queries.Layered,
     queries.NoisySize,
     queries.Root,
