@@ -219,6 +219,7 @@ def lean_schedule(
     schedule = LeanSchedule(
         threshold=arithmetic.from_nats(tau, unit),
         slack=arithmetic.from_nats(xi, unit) if xi > 0 or arithmetic is EXACT else FLOAT_SLACK,
+        least_slack=fmpq(1, 10**9) if arithmetic is EXACT else FLOAT_SLACK,
         boxed=xi > 0,
         validation_draws=validation,
         max_epochs=max_epochs,

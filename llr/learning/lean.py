@@ -15,7 +15,7 @@ Source: ours.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -35,6 +35,7 @@ class LeanSchedule:
     Attributes:
         threshold: tau, how far a predicted logit may be off, in scalars of the arithmetic.
         slack: of the rank decisions, see :class:`llr.learning.nested.NestedTable`.
+        least_slack: below this a slack that is lowered becomes 0 (float64: this).
         boxed: let coefficients outside the box count as a failure; without noise none needs to.
         validation_draws: attempt j, from 1 -> fresh words that must pass in a row.
         max_epochs: how many repairs before giving up.
@@ -44,6 +45,7 @@ class LeanSchedule:
 
     threshold: Scalar
     slack: Scalar
+    least_slack: Scalar
     boxed: bool
     validation_draws: Callable[[int], int]
     max_epochs: int
@@ -62,6 +64,7 @@ class LeanEpoch:
         outcome: "passed", "repaired", "accepted", "stuck", or "measured" if the rank is limited.
         stems: added, as (cut, stem).
         exchanges: basis histories exchanged because of the box.
+        tightened: how often the slack was lowered because fits were not good enough.
     """
 
     number: int
@@ -71,6 +74,21 @@ class LeanEpoch:
     outcome: str
     stems: tuple[tuple[int, Word], ...]
     exchanges: int
+    tightened: int
+
+
+@dataclass
+class _Repairs:
+    """What it took to let the table pass some words."""
+
+    stems: list[tuple[int, Word]] = field(default_factory=list)
+    exchanges: int = 0
+    tightened: int = 0
+    stuck: bool = False
+
+    @property
+    def any(self) -> bool:
+        return bool(self.stems or self.exchanges or self.tightened or self.stuck)
 
 
 class LeanLearner:
@@ -122,7 +140,7 @@ class LeanLearner:
         if self._schedule.rank is not None:
             wanted = self._schedule.validation_draws(1)
             self.words = self._draw(wanted)
-            yield LeanEpoch(1, 1, wanted, 0, "measured", (), 0)
+            yield LeanEpoch(1, 1, wanted, 0, "measured", (), 0, 0)
             return
         attempt, batch = 1, 1
         for number in range(1, self._schedule.max_epochs + 1):
@@ -130,23 +148,37 @@ class LeanLearner:
             passed = sum(self.words.values())
             drawn = min(batch, wanted - passed)
             words = self._draw(drawn)
-            stems, exchanges, stuck = self._repair(words)
-            if stuck or stems or exchanges:
-                outcome = "stuck" if stuck else "repaired"
+            repairs = self._repair(words)
+            if repairs.any:
                 self._changed()
-                yield LeanEpoch(number, attempt, drawn, 0, outcome, stems, exchanges)
-                if stuck:
+                yield self._epoch(number, attempt, drawn, 0, repairs)
+                if repairs.stuck:
                     return
                 attempt, batch = attempt + 1, 1
                 continue
             for word, many in words.items():
                 self.words[word] = self.words.get(word, 0) + many
             passed += drawn
-            outcome = "accepted" if passed == wanted else "passed"
-            yield LeanEpoch(number, attempt, drawn, passed, outcome, (), 0)
-            if outcome == "accepted":
+            yield self._epoch(number, attempt, drawn, passed, repairs, passed == wanted)
+            if passed == wanted:
                 return
             batch *= 2
+
+    def _epoch(
+        self,
+        number: int,
+        attempt: int,
+        drawn: int,
+        passed: int,
+        repairs: _Repairs,
+        accepted: bool = False,
+    ) -> LeanEpoch:
+        changed = "stuck" if repairs.stuck else "repaired"
+        outcome = changed if repairs.any else "accepted" if accepted else "passed"
+        stems = tuple(repairs.stems)
+        return LeanEpoch(
+            number, attempt, drawn, passed, outcome, stems, repairs.exchanges, repairs.tightened
+        )
 
     def _changed(self) -> None:
         """Note that the model changed: what was asked so far was learning."""
@@ -172,27 +204,26 @@ class LeanLearner:
 
     # -- testing ------------------------------------------------------------------------------
 
-    def _repair(self, words: dict[Word, int]) -> tuple[tuple[tuple[int, Word], ...], int, bool]:
-        """Change the table until it passes all these words.
-
-        Returns:
-            The stems added with their cuts, the number of exchanges, and whether it got stuck.
-        """
-        stems: list[tuple[int, Word]] = []
-        exchanges = 0
+    def _repair(self, words: dict[Word, int]) -> _Repairs:
+        """Change the table until it passes all these words, or cannot."""
+        done = _Repairs()
         while (failure := self._first_failure(list(words))) is not None:
             prefix, outside = failure
             if outside:
                 self._exchange(prefix)
-                exchanges += 1
+                done.exchanges += 1
                 continue
             cut = self._localise(prefix)
             stem = prefix[cut - 1 :]
-            if stem in self.table.stems[cut - 1]:
-                return tuple(stems), exchanges, True
-            self.table.add_stem(cut, stem)
-            stems.append((cut, stem))
-        return tuple(stems), exchanges, False
+            if stem not in self.table.stems[cut - 1]:
+                self.table.add_stem(cut, stem)
+                done.stems.append((cut, stem))
+            elif self.table.tighten(self._schedule.least_slack):
+                done.tightened += 1  # the fit on that very stem is not good enough
+            else:
+                done.stuck = True
+                return done
+        return done
 
     def _first_failure(self, words: list[Word]) -> tuple[Word, bool] | None:
         """Return the first of the shortest prefixes at which the model fails one of these words.

@@ -21,7 +21,7 @@ from llr.learning.table import Cut, Table, extended_futures, read_rows
 from llr.models.base import Word
 from llr.models.isan import Isan
 from llr.numbers import floats
-from llr.numbers.arithmetic import Arithmetic, Matrix, Row, Scalar
+from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row, Scalar
 from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
 
@@ -112,6 +112,20 @@ class NestedTable:
         """Let a history take the place of a basis history at cut s >= 2."""
         self.histories[s - 1][place] = history
         self._settle_from(s)
+
+    def tighten(self, least: Scalar) -> bool:
+        """Quarter the slack, to 0 once it is below ``least``, and let every basis grow to it.
+
+        Returns:
+            False if the slack was 0, or ``least`` in float64, already.
+        """
+        floor = self._arithmetic.scalar(0) if self._arithmetic is EXACT else least
+        if self._slack <= floor:
+            return False
+        self._slack = self._slack / 4 if self._slack > 4 * least else floor
+        for s in range(2, self._horizon + 1):
+            self._settle(s)
+        return True
 
     def start(self) -> Matrix:
         """Return c_1, the coefficients of the empty prefix, as a matrix of one row."""

@@ -67,6 +67,7 @@ def lean_run(scenario: Scenario) -> LeanRun:
         schedule=LeanSchedule(
             threshold=EXACT.from_nats(scenario.threshold, target.unit) if noisy else fmpq(0),
             slack=EXACT.from_nats(scenario.xi, target.unit),
+            least_slack=fmpq(1, 10**9),
             boxed=noisy,
             validation_draws=lambda attempt: scenario.validation,
             max_epochs=MAX_EPOCHS,

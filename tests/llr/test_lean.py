@@ -181,7 +181,7 @@ def test_exchanges_bring_coefficients_back_into_the_box():
         horizon=3,
         unit=model.unit,
         arithmetic=EXACT,
-        schedule=LeanSchedule(fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
+        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
         rng=np.random.default_rng(0),
     )
     epochs = list(learner.epochs())
