@@ -22,6 +22,10 @@ class InputError(LlrError, ValueError):
         self.expected = expected
         super().__init__(f"{on_one_line(argument)} must be {expected}, not {shorten(value)}")
 
+    def __reduce__(self) -> tuple[type, tuple[str, ShownAs, str]]:
+        """Survive the way from one process to another; the value becomes what is shown of it."""
+        return type(self), (self.argument, ShownAs(shorten(self.value)), self.expected)
+
 
 class OracleError(LlrError):
     """Report an oracle whose answers cannot be those of one fixed language model."""

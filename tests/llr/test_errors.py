@@ -1,0 +1,5 @@
+def test_input_errors_survive_the_way_between_processes():
+    error = InputError("epsilon", [1] * 99, "a number in (0, 1)")
+    again = pickle.loads(pickle.dumps(error))
+    assert str(again) == str(error)
+    assert (again.argument, again.expected) == ("epsilon", "a number in (0, 1)")
