@@ -1,3 +1,12 @@
+"""Errors: what survives of them."""
+
+from __future__ import annotations
+
+import pickle
+
+from llr.errors import InputError
+
+
 def test_input_errors_survive_the_way_between_processes():
     error = InputError("epsilon", [1] * 99, "a number in (0, 1)")
     again = pickle.loads(pickle.dumps(error))
