@@ -78,8 +78,15 @@ class LeanEpoch:
 
 
 @dataclass
-class _Repairs:
-    """What it took to let the table pass some words."""
+class Repairs:
+    """What it took to let the table pass some words.
+
+    Attributes:
+        stems: added, with their cuts.
+        exchanges: basis histories exchanged because of the box.
+        tightened: how often the slack was lowered.
+        stuck: whether some word still fails.
+    """
 
     stems: list[tuple[int, Word]] = field(default_factory=list)
     exchanges: int = 0
@@ -88,6 +95,7 @@ class _Repairs:
 
     @property
     def any(self) -> bool:
+        """True if the table changed, or should have."""
         return bool(self.stems or self.exchanges or self.tightened or self.stuck)
 
 
@@ -148,7 +156,7 @@ class LeanLearner:
             passed = sum(self.words.values())
             drawn = min(batch, wanted - passed)
             words = self._draw(drawn)
-            repairs = self._repair(words)
+            repairs = self.repair(words)
             if repairs.any:
                 self._changed()
                 yield self._epoch(number, attempt, drawn, 0, repairs)
@@ -170,7 +178,7 @@ class LeanLearner:
         attempt: int,
         drawn: int,
         passed: int,
-        repairs: _Repairs,
+        repairs: Repairs,
         accepted: bool = False,
     ) -> LeanEpoch:
         changed = "stuck" if repairs.stuck else "repaired"
@@ -204,9 +212,13 @@ class LeanLearner:
 
     # -- testing ------------------------------------------------------------------------------
 
-    def _repair(self, words: dict[Word, int]) -> _Repairs:
-        """Change the table until it passes all these words, or cannot."""
-        done = _Repairs()
+    def repair(self, words: dict[Word, int]) -> Repairs:
+        """Change the table until it passes all these words, or cannot.
+
+        Args:
+            words: of T tokens; what was not asked along them is asked now.
+        """
+        done = Repairs()
         while (failure := self._first_failure(list(words))) is not None:
             prefix, outside = failure
             if outside:

@@ -219,6 +219,90 @@ def network_against_programs(scenario: Scenario, skip: int = 0) -> Measurement:
     return Measurement.of(wrong)
 
 
+# -- the telescope, acceptance, shape of queries ----------------------------------------------
+
+
+def lean_telescope(scenario: Scenario, first: int = 2) -> Measurement:
+    """Count wrong entries of Lh_{t+1}(a) - Lhat(y_{1:t}.a) = sum_s Delta_s(y_{s:t}.a).
+
+    Delta_s is what the relations of the candidates at cut s miss on the rest of the prefix.
+    """
+    done = lean_run(scenario)
+    table, k = done.learner.table, scenario.target.alphabet_size
+    network = done.models[-1]
+    wrong = 0
+    for prefix in _prefixes(scenario.target):
+        c = [fmpq(1)]
+        sums = [fmpq(0)] * k
+        for s in range(2, len(prefix) + 2):
+            tail = prefix[s - 1 :]
+            steps = EXACT.rows(table.transitions[s - 2])[prefix[s - 2] :: k]
+            here = _rows(done, table.histories[s - 1], tail)
+            for x, h, relation in zip(c, table.histories[s - 2], steps, strict=True):
+                truth = done.ledger.row((*h, prefix[s - 2], *tail))
+                for a in range(k):
+                    off = sum((y * row[a] for y, row in zip(relation, here, strict=True)), fmpq(0))
+                    if s >= first:
+                        sums[a] += x * (off - truth[a])
+            c = [
+                sum((x * step[j] for x, step in zip(c, steps, strict=True)), fmpq(0))
+                for j in range(len(table.histories[s - 1]))
+            ]
+        guess = network.read(network.state_of(prefix))
+        truth = done.ledger.row(prefix)
+        wrong += sum(x - y != total for x, y, total in zip(guess, truth, sums, strict=True))
+    return Measurement.of(wrong)
+
+
+def _rows(done: LeanRun, histories: list[Word], tail: Word) -> list[tuple[fmpq, ...]]:
+    return [tuple(done.ledger.row(h + tail)) for h in histories]
+
+
+def lean_acceptance(scenario: Scenario, part: fmpq = fmpq(1)) -> Measurement:
+    """Measure the largest error of an accepted network along the words that it passed."""
+    done = lean_run(scenario)
+    target, tau = scenario.target, scenario.threshold
+    if done.epochs[-1].outcome != "accepted":
+        return Measurement.of(0)
+    network, largest = done.models[-1], fmpq(0)
+    for word in done.learner.words:
+        for t in range(target.horizon):
+            guess = network.read(network.state_of(word[:t]))
+            truth = done.ledger.row(word[:t])
+            largest = max([largest, *(abs(x - y) for x, y in zip(guess, truth, strict=True))])
+    bound = Real(tau if scenario.noise != "none" else fmpq(0))
+    return Measurement(target.unit.in_nats(largest), bound * part)
+
+
+def lean_recovery(scenario: Scenario, shortest: bool = False) -> Measurement:
+    """Measure TV once the table passes all words, exact oracle."""
+    done = lean_run(scenario)
+    target = scenario.target
+    if not shortest:
+        every = dict.fromkeys(words(target.alphabet_size, target.horizon), 1)
+        done.learner.repair(every)
+    apart = total_variation(target, done.learner.table.isan(target.unit)).value
+    assert apart is not None
+    return Measurement(apart, Real(fmpq(0)))
+
+
+def lean_query_shape(scenario: Scenario) -> Measurement:
+    """Count queries of the lean learner that have not Lemma 5.12's shape.
+
+    To its favour, every word along which everything was asked counts as a sample.
+    """
+    target = scenario.target
+    log = lean_run(scenario).ledger.log
+    asked = set(log)
+    fresh = [
+        w
+        for w in words(target.alphabet_size, target.horizon)
+        if all(w[:t] in asked for t in range(target.horizon))
+    ]
+    histories = {w[:n] for w in fresh for n in range(len(w) + 1)} | {()}
+    return Measurement.of(sum(not checkers.has_query_shape(q, histories, fresh) for q in log))
+
+
 # -- batches ----------------------------------------------------------------------------------
 
 
@@ -251,6 +335,12 @@ def counted_prefixes(scenario: Scenario, repeats: int = 0) -> Measurement:
     wrong += done.ledger.counts.distinct_prefixes != len(fine)
     wrong += done.learner.learning_prefixes + repeats > len(fine)
     return Measurement.of(wrong)
+
+
+def long_scenarios() -> SearchStrategy[Scenario]:
+    """Return runs with an exact oracle, a longer horizon and few words."""
+    models = isans(horizons=(5, 7), alphabet_sizes=(2, 2), dimensions=(2, 4))
+    return scenarios(models=lambda: models, most_samples=1)
 
 
 def exact_scenarios() -> SearchStrategy[Scenario]:
@@ -316,6 +406,47 @@ CLAIMS = (
         network_against_programs,
         (Twin("first token forgotten", lambda s: network_against_programs(s, 1)),),
         examples=120,
+    ),
+    Claim(
+        "lean-telescope",
+        "lean learner: Lh_{t+1}(a) - Lhat(y_{1:t}.a) = sum_s Delta_s(y_{s:t}.a), exactly",
+        "[P] inside Lemma 5.8, for nested tables",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        lean_telescope,
+        (Twin("first relation left out", lambda s: lean_telescope(s, 3)),),
+        examples=100,
+    ),
+    Claim(
+        "lean-acceptance",
+        "an accepted network is off by at most tau along the words that it passed",
+        "end-to-end validation",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        lean_acceptance,
+        (Twin("tau / 100", lambda s: lean_acceptance(s, fmpq(1, 100)), noisy_only),),
+        examples=100,
+    ),
+    Claim(
+        "lean-recovery",
+        "lean learner, exact oracle: a table that passes all words is the target, TV = 0",
+        "nested tables",
+        "sharpened",
+        exact_scenarios,
+        lean_recovery,
+        (Twin("without those words", lambda s: lean_recovery(s, True)),),
+        examples=100,
+    ),
+    Claim(
+        "lean-lemma-5.12",
+        "the lean learner's queries have the shape of Lemma 5.12 (they have not)",
+        "[P] Lemma 5.12, for a learner that it is not about",
+        "printed",
+        long_scenarios,
+        lean_query_shape,
+        (),
+        examples=100,
+        expected="refuted",
     ),
     Claim(
         "batch-law",

@@ -36,6 +36,9 @@ WITHOUT_STATEMENT = {
     "lean-stem-progress": "stems that raise no rank",
     "network-and-programs": "logits that differ",
     "lean-counts": "queries that are counted wrongly",
+    "lean-telescope": "entries where an identity fails",
+    "lean-recovery": "a distance of 0",
+    "lean-lemma-5.12": "queries of another shape",
     # the right-hand side is part of the objects: nothing is computed
     "fact-1.1-dimension": "the largest cut rank",
     "fact-1.1-converse": "the dimension",
@@ -45,6 +48,7 @@ WITHOUT_STATEMENT = {
     "acceptance": "the threshold of the run",
     "def-4.1": "the oracle's own xi",
     "lean-basis": "the cut ranks",
+    "lean-acceptance": "the threshold of the run",
     "batch-law": "2^-40, a number",
 }
 """Claims that cite no statement, and what stands on their right-hand side."""
