@@ -114,7 +114,7 @@ class NestedTable:
         self._settle_from(s)
 
     def tighten(self, least: Scalar) -> bool:
-        """Quarter the slack, to 0 once it is below ``least``, and let every basis grow to it.
+        """Quarter the slack, or end at 0 where that were ``least`` or less; bases grow to it.
 
         Returns:
             False if the slack was 0, or ``least`` in float64, already.
