@@ -136,7 +136,13 @@ class LeanLearner:
         self._rng = rng
         self._thresholds = RowThresholds(unit, arithmetic)
         self.table = NestedTable(
-            ledger, alphabet_size, horizon, arithmetic, schedule.slack, schedule.rank
+            ledger,
+            alphabet_size,
+            horizon,
+            arithmetic,
+            schedule.slack,
+            schedule.rank,
+            noisy=schedule.boxed,
         )
         self.words: dict[Word, int] = {}
         self.learning_prefixes = 0

@@ -29,7 +29,7 @@ SPECTRUM = -1
 """As a rank: choose it at each cut from the singular values of the candidates' rows."""
 
 OVERSAMPLING = 2
-"""Independent columns per basis history where the rank is limited."""
+"""Independent columns per basis history where rows are noisy or the rank is limited."""
 
 
 class NestedTable:
@@ -44,10 +44,12 @@ class NestedTable:
         arithmetic: of the rows.
         rank: at most so many basis histories per cut; SPECTRUM: so many as the candidates' singular
             values call for, see :func:`llr.numbers.floats.spectral_rank` (float64 only); None: no
-            limit.  With a limit the fits are least squares on twice as many columns.
+            limit.
         slack: a candidate is dependent if combination and row differ by at most
-            ``slack * (1 + sum of |coefficients|)`` in every entry; 0 in exact arithmetic
+            ``slack * (1 + sum of |coefficients|)`` in the mean; 0 in exact arithmetic
             without noise.
+        noisy: rows are off by up to the slack, so that the fits need more columns than unknowns.
+            With noise or a limit they are least squares on twice as many columns.
 
     Attributes:
         histories: per cut s = 1..T, the basis histories.
@@ -65,6 +67,7 @@ class NestedTable:
         arithmetic: Arithmetic,
         slack: Scalar,
         rank: int | None = None,
+        noisy: bool = False,
     ) -> None:
         self._ledger = ledger
         self._k = alphabet_size
@@ -72,6 +75,7 @@ class NestedTable:
         self._arithmetic = arithmetic
         self._slack = slack
         self._rank = rank
+        self._oversampled = noisy or rank is not None
         self.histories: list[list[Word]] = [[] for _ in range(horizon)]
         self.histories[0].append(())
         self.stems: list[list[Word]] = [[()] for _ in range(horizon)]
@@ -98,7 +102,7 @@ class NestedTable:
             self.stems[s - 1] = [(), *spare[: first - 1]]
             self._settle(s)
             for stem in spare[first - 1 :]:
-                if self._stands_still(s) or (self._rank is None and self._predicts(s, stem)):
+                if self._stands_still(s) or (not self._oversampled and self._predicts(s, stem)):
                     break
                 self.stems[s - 1].append(stem)
                 self._settle(s)
@@ -228,7 +232,7 @@ class NestedTable:
         candidates = len(self.histories[s - 2]) * self._k
         if len(self.histories[s - 1]) == candidates:
             return True
-        if self._rank is not None:
+        if self._oversampled:
             columns = len(self.stems[s - 1]) * (self._k - 1)
             return columns >= OVERSAMPLING * len(self.histories[s - 1])
         stems = self.stems[s - 1]

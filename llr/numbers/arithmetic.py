@@ -74,7 +74,7 @@ class Arithmetic(Protocol):
     ) -> tuple[int, ...]:
         """Return indices of rows that the basis needs besides its own.
 
-        Together they fit every row to within ``slack * (1 + sum of |coefficients|)`` per entry,
+        Together they fit every row to within ``slack * (1 + sum of |coefficients|)`` in the mean,
         unless ``most`` rows have joined before.
         """
 

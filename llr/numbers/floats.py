@@ -214,8 +214,10 @@ def fit(basis: Array, rows: Array) -> Array:
 def extension(basis: Array, rows: Array, slack: float, most: int | None = None) -> tuple[int, ...]:
     """Return indices of rows that the basis needs besides its own.
 
-    As long as some row's fit is off by more than ``slack * (1 + sum of |coefficients|)`` in some
-    entry, the row with the largest remainder joins.
+    As long as some row's fit is off by more than ``slack * (1 + sum of |coefficients|)`` in the
+    mean (the root of the mean square), the row with the largest remainder joins.  Where the truth
+    is dependent and every entry is off by at most the slack, the true combination is that near in
+    every entry; the fit, which is best in the mean, need not be, but is no worse in the mean.
 
     Args:
         basis: r x w.
@@ -229,7 +231,7 @@ def extension(basis: Array, rows: Array, slack: float, most: int | None = None) 
     while len(rows) and (most is None or len(chosen) < most):
         here = np.concatenate([basis, rows[chosen]])
         coefficients = fit(here, rows)
-        error = np.abs(rows - coefficients @ here).max(axis=1, initial=0.0)
+        error = np.sqrt(((rows - coefficients @ here) ** 2).sum(axis=1) / max(1, rows.shape[1]))
         excess = error - slack * (1 + np.abs(coefficients).sum(axis=1))
         if not (excess > 0).any() or len(here) >= rows.shape[1]:
             break

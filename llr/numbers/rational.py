@@ -307,8 +307,9 @@ def extension(
     """Return indices of rows that the basis needs besides its own.
 
     Without slack they are the first rows that are independent of the basis and of each other.
-    With slack, as long as some entry of some row's fit is off by more than
-    ``slack * (1 + sum of |coefficients|)``, the row that is off most joins.  At most ``most`` join.
+    With slack, as long as some row's fit is off by more than ``slack * (1 + sum of
+    |coefficients|)`` in the mean (the root of the mean square), the row that is off most joins: see
+    :func:`llr.numbers.floats.extension`.  At most ``most`` join.
     """
     if rows.nrows() == 0 or rows.ncols() == 0:
         return ()
@@ -321,7 +322,8 @@ def extension(
         coefficients = fit(here, rows)
         off = row_tuples(rows - coefficients * here)
         excess = [
-            max(map(abs, error)) - slack * (1 + sum(map(abs, c), ZERO))
+            sum((x * x for x in error), ZERO)
+            - rows.ncols() * (slack * (1 + sum(map(abs, c), ZERO))) ** 2
             for error, c in zip(off, row_tuples(coefficients), strict=True)
         ]
         worst = max(range(len(excess)), key=excess.__getitem__)

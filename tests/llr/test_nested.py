@@ -1,0 +1,74 @@
+"""Nested tables of noisy rows: more columns than unknowns, and ranks that noise does not raise."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flint import fmpq
+
+from llr.learning.nested import NestedTable
+from llr.models.targets import family_target
+from llr.numbers import floats, rational
+from llr.numbers.arithmetic import EXACT, FLOAT64
+from llr.oracles.ledger import Ledger
+from llr.oracles.noise import NoisyOracle
+from llr.oracles.protocol import FloatOracle, ModelOracle
+
+XI = fmpq(1, 10**6)
+RANKS = [1, *[4] * 10, 3]
+
+
+def built(model, oracle, arithmetic, slack, noisy):
+    ledger = Ledger(oracle, model.alphabet_size, model.horizon, arithmetic)
+    table = NestedTable(ledger, model.alphabet_size, model.horizon, arithmetic, slack, noisy=noisy)
+    table.build(np.random.default_rng(0))
+    return table, ledger.counts.distinct_prefixes
+
+
+@pytest.mark.parametrize("kind", ["random", "adversarial", "rounding"])
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_noisy_tables_have_the_true_ranks_and_twice_the_columns(kind, seed):
+    model = family_target(f"isan:T=12,k=4,d=4,seed={seed}")
+    noisy = NoisyOracle(ModelOracle(model), kind, XI, model.unit, seed)
+    table, _ = built(model, FloatOracle(noisy, model), FLOAT64, float(XI), True)
+    sizes = [len(h) for h in table.histories]
+    assert sizes == RANKS == list(model.cut_ranks())
+    for s, (stems, size) in enumerate(zip(table.stems, sizes, strict=True), start=1):
+        if 3 <= s <= 11:
+            # 3 columns per stem; there are no more than k stems of each length
+            assert 3 * len(stems) >= 2 * size, s
+
+
+def test_without_noise_nothing_more_is_asked():
+    model = family_target("isan:T=12,k=4,d=4,seed=0")
+    _, exact = built(model, ModelOracle(model), EXACT, fmpq(0), False)
+    _, rough = built(model, FloatOracle(ModelOracle(model), model), FLOAT64, 1e-9, False)
+    noisy = NoisyOracle(ModelOracle(model), "adversarial", XI, model.unit, 0)
+    _, more = built(model, FloatOracle(noisy, model), FLOAT64, float(XI), True)
+    assert exact == rough < more < fmpq(3, 2) * exact
+
+
+def test_rank_decisions_agree_in_both_arithmetics():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        basis, rows = rng.integers(-4, 5, (2, 6)), rng.integers(-4, 5, (5, 6))
+        if np.linalg.matrix_rank(basis) < 2:
+            continue
+        slack = fmpq(int(rng.integers(1, 30)), 31)
+        exact = rational.extension(
+            rational.matrix([[fmpq(int(x)) for x in row] for row in basis], 6),
+            rational.matrix([[fmpq(int(x)) for x in row] for row in rows], 6),
+            slack,
+        )
+        rough = floats.extension(basis.astype(float), rows.astype(float), float(slack))
+        assert bool(exact) == bool(rough)
+
+
+def test_one_large_remainder_is_weighed_in_the_mean():
+    basis = np.array([[1.0, 0.0, 0.0, 0.0]])
+    row = np.array([[0.0, 1.0, 0.0, 0.0]])  # off by 1 in one entry of four: 1/2 in the mean
+    exact_basis = rational.matrix([[fmpq(int(x)) for x in basis[0]]], 4)
+    exact_row = rational.matrix([[fmpq(int(x)) for x in row[0]]], 4)
+    for slack, joins in ((fmpq(49, 100), (0,)), (fmpq(51, 100), ())):
+        assert floats.extension(basis, row, float(slack)) == joins
+        assert rational.extension(exact_basis, exact_row, slack) == joins
