@@ -14,6 +14,12 @@ from llr.numbers.rational import text
 
 FRESH_WORDS = 10_000
 
+PARITY = "parity:n=12,secret=101100101101,nu=1/10"
+FOURIER = (
+    "fourier:n=12,terms=110000000000:1/2;001100000000:-1/4;000011100000:1/4;"
+    "000000011000:1/8;100000000111:-1/8"
+)
+
 
 def learned(target, *, epsilon, delta, seed, arithmetic="float", **options):
     """Return the target as a model, and what the learner made of it."""

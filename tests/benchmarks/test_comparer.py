@@ -46,7 +46,7 @@ def test_a_planted_change_of_the_stored_file_fails(tmp_path):
 
 def test_a_missing_count_fails(tmp_path):
     baseline = stored(tmp_path)
-    with pytest.raises(AssertionError, match="lean.learning: null, stored 262"):
+    with pytest.raises(AssertionError, match=r"lean.learning: null, stored 262"):
         baseline.check("lean", {name: x for name, x in COUNTS.items() if name != "learning"})
     with pytest.raises(AssertionError, match="stored null"):
         baseline.check("printed", COUNTS)

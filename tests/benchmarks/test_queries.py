@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 import pytest
-from measurements import NetworkWords, counts_of, learned, mean_distance
+from measurements import FOURIER, PARITY, NetworkWords, counts_of, learned, mean_distance
 
 from llr.learning.api import FLOAT_SLACK, learn
 from llr.learning.learned import LearnedModel
@@ -29,11 +29,8 @@ MOST_DISTANCE = 1e-9
 SIZES = ((16, 2, 4), (32, 2, 4), (32, 4, 4), (16, 8, 8), (64, 4, 8))
 
 STRUCTURED = {
-    "fourier, 12 bits, 5 terms": (
-        "fourier:n=12,terms=110000000000:1/2;001100000000:-1/4;000011100000:1/4;"
-        "000000011000:1/8;100000000111:-1/8"
-    ),
-    "parity, 12 bits": "parity:n=12,secret=101100101101,nu=1/10",
+    "fourier, 12 bits, 5 terms": FOURIER,
+    "parity, 12 bits": PARITY,
     "copy:n=8,k=4": "copy:n=8,k=4",
 }
 

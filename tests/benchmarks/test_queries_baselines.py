@@ -6,6 +6,7 @@ import functools
 
 import pytest
 from flint import fmpq
+from measurements import FOURIER, PARITY
 
 from llr import comparison
 from llr.baselines import tabulation
@@ -14,7 +15,7 @@ from llr.learning.api import learn
 from llr.models.base import words
 from llr.models.targets import family_parameters, family_target
 from llr.numbers.arithmetic import named
-from llr.numbers.rational import rational
+from llr.numbers.rational import fraction, rational
 
 pytest.importorskip("aalpy", reason="L* and L# need the extra llr[bench]")
 
@@ -23,12 +24,8 @@ SEED = 0
 
 TARGETS = {
     "random ISAN": ("isan:T=8,k=2,d=3", "exact"),
-    "parity, 12 bits": ("parity:n=12,secret=101100101101,nu=1/10", "exact"),
-    "fourier, 12 bits, 5 terms": (
-        "fourier:n=12,terms=110000000000:1/2;001100000000:-1/4;000011100000:1/4;"
-        "000000011000:1/8;100000000111:-1/8",
-        "exact",
-    ),
+    "parity, 12 bits": (PARITY, "exact"),
+    "fourier, 12 bits, 5 terms": (FOURIER, "exact"),
     "copy:n=4,k=2": ("copy:n=4,k=2", "exact"),
     "hidden Markov": ("hmm:T=8,k=2,R=2", "float"),
 }
@@ -61,7 +58,7 @@ def test_all_learners(benchmark, baseline, name):
         baseline.check(f"{name}: {learner}", counts)
     benchmark.extra_info.update({learner: e.as_json() for learner, e in found.items()})
     if TARGETS[name][1] == "exact":
-        assert float(found["lean"].distance.enclosure.upper) <= PROMISE["epsilon"]
+        assert found["lean"].distance.enclosure.upper <= fraction(PROMISE["epsilon"])
     assert "not accepted" not in found["printed"].note
 
 
