@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import Any
 
 import click
@@ -22,7 +23,7 @@ from rich.table import Table
 
 import llr
 from llr import check as verifier
-from llr import comparison
+from llr import comparison, plots
 from llr.analysis import distance as distances
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
@@ -398,25 +399,37 @@ def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
 @click.option("--epsilon", default="0.01", show_default=True, help="Promised total variation.")
 @click.option("--delta", default="1e-6", show_default=True, help="Allowed risk.")
 @click.option("--arithmetic", default="exact", show_default=True, help="exact or float.")
+@click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @seed_option
 @json_option
 def compare(
-    target: str, epsilon: str, delta: str, arithmetic: str, seed: str, as_json: bool
+    target: str,
+    epsilon: str,
+    delta: str,
+    arithmetic: str,
+    plot: str | None,
+    seed: str,
+    as_json: bool,
 ) -> None:
     """Learn TARGET in every way that applies, and print what each pays in oracle calls."""
     model = llr.target(target)
+    promise: dict[str, Any] = {
+        "epsilon": api.probability(epsilon, "--epsilon"),
+        "delta": api.probability(delta, "--delta"),
+        "seed": parse_integer(seed, "--seed"),
+        "arithmetic": named(arithmetic),
+    }
+    if promise["arithmetic"] is EXACT and model.arithmetic is not EXACT:
+        raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
+    if plot is not None:
+        plots.check_available("--plot", plot)
+        for name in plots.FILES if Path(plot).is_dir() else ("",):
+            check_writable(Path(plot, name), "--plot")
     limit = comparison.limit_of(model)
     with progress(f"learning {target} in every way"):
-        entries = list(
-            comparison.compare(
-                model,
-                epsilon=api.probability(epsilon, "--epsilon"),
-                delta=api.probability(delta, "--delta"),
-                seed=parse_integer(seed, "--seed"),
-                arithmetic=named(arithmetic),
-                **comparison.label_of(target),
-            )
-        )
+        entries = list(comparison.compare(model, **promise, **comparison.label_of(target)))
+        if plot is not None:
+            draw(Path(plot), target, model, entries, limit, promise)
     if as_json:
         print_json(
             {
@@ -434,6 +447,40 @@ def compare(
         numbers = (f"{x:,}" for x in (e.learning, e.certifying, e.words))
         found.add_row(e.learner, *numbers, apart, e.note)
     show(found)
+
+
+def draw(
+    folder: Path,
+    target: str,
+    model: LanguageModel,
+    entries: Sequence[comparison.Entry],
+    limit: fmpq | None,
+    promise: dict[str, Any],
+) -> None:
+    """Write the plots of a comparison.
+
+    Curves come from installed packages, through the entry-point group ``llr.curves``: functions of
+    horizon, alphabet size, rank, epsilon and delta.
+    """
+    folder.mkdir(exist_ok=True)
+    paid = [(e.learner, e.learning, e.certifying) for e in entries]
+    shown = None if limit is None else float(limit)
+    plots.plot_learners(folder / plots.LEARNERS, target, paid, shown)
+    sizes = comparison.growth(target, **promise)
+    if not sizes:
+        return
+    curves = {
+        "lean learner, learning calls": [float(g.learning) for g in sizes],
+        "counting limit": [float(g.limit) for g in sizes],
+    }
+    for point in entry_points(group="llr.curves"):
+        bound = point.load()
+        curves[point.name] = [
+            bound(g.horizon, model.alphabet_size, g.rank, promise["epsilon"], promise["delta"])
+            for g in sizes
+        ]
+    horizons = [g.horizon for g in sizes]
+    plots.plot_growth(folder / plots.GROWTH, f"{target}, at other T", horizons, curves)
 
 
 def _is_exact(claim: object) -> bool:

@@ -150,6 +150,50 @@ def compare(
         yield _majority(fresh(), bits, secret, arithmetic, target, seed)
 
 
+@dataclass(frozen=True)
+class Growth:
+    """What one network of a family of horizons costs.
+
+    Attributes:
+        horizon: T.
+        rank: the largest cut rank.
+        learning: distinct prefixes that the lean learner asked before its model last changed.
+        limit: the counting limit.
+    """
+
+    horizon: int
+    rank: int
+    learning: int
+    limit: fmpq
+
+
+def growth(
+    written: str, *, epsilon: fmpq, delta: fmpq, seed: int, arithmetic: Arithmetic
+) -> list[Growth]:
+    """Learn a random ISAN's family members of horizons T/4, T/2 and T.
+
+    Args:
+        written: the target; of another family there is nothing to return.
+        epsilon, delta, seed, arithmetic: as for :func:`compare`.
+    """
+    if written.partition(":")[0] != "isan":
+        return []
+    family, values = family_parameters(written)
+    horizon = values["T"]
+    assert isinstance(horizon, int)
+    found = []
+    for t in sorted({max(2, horizon // 4), max(2, horizon // 2), horizon}):
+        model = family.build(*{**values, "T": t}.values())
+        assert isinstance(model, Isan)
+        result = api.learn(
+            model, epsilon=epsilon, delta=delta, seed=seed, arithmetic=arithmetic.name
+        )
+        ranks = model.cut_ranks()
+        limit = counting_limit(model.alphabet_size, ranks)
+        found.append(Growth(t, max(ranks), result.learning_prefixes, limit))
+    return found
+
+
 def _distance(target: LanguageModel, learned: LanguageModel) -> distances.Distance:
     return distances.total_variation(target, learned, max_nodes=MAX_NODES)
 

@@ -1,0 +1,79 @@
+"""Power laws fitted to measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from llr.errors import InputError, ShownAs
+from llr.numbers import floats
+
+# fmt: off
+STUDENT = (
+    12.7063, 4.3027, 3.1825, 2.7765, 2.5706, 2.4470, 2.3647, 2.3061, 2.2622, 2.2282,
+    2.2010, 2.1789, 2.1604, 2.1448, 2.1315, 2.1200, 2.1099, 2.1010, 2.0931, 2.0860,
+    2.0797, 2.0739, 2.0687, 2.0639, 2.0596, 2.0556, 2.0519, 2.0485, 2.0453, 2.0423,
+)
+# fmt: on
+"""The 97.5 % points of Student's t with 1, 2, ... degrees of freedom, rounded up; beyond the last
+the last one serves, and the interval is a little too wide."""
+
+
+@dataclass(frozen=True)
+class PowerLaw:
+    """A fit of ``measurement = factor * size ** exponent``.
+
+    Attributes:
+        exponent, factor: of the least-squares line through the logarithms.
+        low, high: a 95 % confidence interval for the exponent, if the logarithms scatter about a
+            line independently and normally with one variance.
+    """
+
+    exponent: float
+    factor: float
+    low: float
+    high: float
+
+    def __str__(self) -> str:
+        """Return the exponent and its interval."""
+        return f"{self.exponent:.2f} [{self.low:.2f}, {self.high:.2f}]"
+
+
+def power_law(sizes: Sequence[float], measurements: Sequence[float]) -> PowerLaw:
+    """Fit a power law by least squares on logarithms.
+
+    Args:
+        sizes: at least three positive numbers, not all equal.
+        measurements: one positive number per size.
+
+    Raises:
+        InputError: there are too few points, or a number is not positive.
+
+    >>> str(power_law([1, 2, 4], [3, 12, 48]))
+    '2.00 [2.00, 2.00]'
+    """
+    if len(sizes) != len(measurements) or len(sizes) < 3:
+        shown = ShownAs(f"{len(sizes)} and {len(measurements)} numbers")
+        raise InputError("sizes and measurements", shown, "of one length, at least 3")
+    x, y = _logarithms(sizes, "sizes"), _logarithms(measurements, "measurements")
+    away = x - x.mean()
+    spread = float(away @ away)
+    if spread == 0:
+        raise InputError("sizes", sizes[0], "followed by a different one")
+    slope = float(away @ (y - y.mean())) / spread
+    level = float(y.mean() - slope * x.mean())
+    freedom = len(x) - 2
+    residuals = y - level - slope * x
+    error = float(np.sqrt(residuals @ residuals / freedom / spread))
+    half = STUDENT[min(freedom, len(STUDENT)) - 1] * error
+    return PowerLaw(slope, float(np.exp(level)), slope - half, slope + half)
+
+
+def _logarithms(values: Sequence[float], name: str) -> floats.Array:
+    for value in values:
+        if not 0 < value < float("inf"):
+            raise InputError(name, value, "positive numbers")
+    found: floats.Array = np.log(np.array(values, dtype=float))
+    return found

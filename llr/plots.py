@@ -1,0 +1,98 @@
+"""Plots of what learners pay, as SVG files that are the same byte for byte in every run.
+
+Needs matplotlib (the extra ``llr[bench]``).
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from llr.errors import InputError
+
+LEARNERS, GROWTH = FILES = ("learners.svg", "growth.svg")
+
+SETTINGS = {"svg.hashsalt": "llr", "svg.fonttype": "none"}
+METADATA = {"Date": None, "Creator": None}
+
+
+def check_available(argument: str, value: object) -> None:
+    """Raise InputError unless matplotlib is installed."""
+    try:
+        importlib.import_module("matplotlib.figure")
+    except ImportError:
+        raise InputError(
+            argument, value, 'used with matplotlib: pip install "llr[bench]"'
+        ) from None
+
+
+def plot_learners(
+    path: Path, title: str, paid: Sequence[tuple[str, int, int]], limit: float | None
+) -> None:
+    """Draw the calls of each learner, on a logarithmic axis, and the counting limit.
+
+    Args:
+        path: of the SVG file.
+        title: above the axes.
+        paid: per learner its name, learning calls and certifying calls.
+        limit: the counting limit, if it is known.
+    """
+    figure, axes = _axes(title, "distinct prefixes asked", "")
+    names = [name for name, _, _ in paid]
+    for place, (_, learning, certifying) in enumerate(paid):
+        axes.plot([learning, learning + certifying], [place, place], color="0.7", zorder=1)
+    axes.scatter([x for _, x, _ in paid], range(len(paid)), label="learning", zorder=2)
+    axes.scatter(
+        [x + y for _, x, y in paid],
+        range(len(paid)),
+        label="learning and certifying",
+        facecolors="none",
+        edgecolors="C1",
+        zorder=3,
+    )
+    if limit is not None:
+        axes.axvline(limit, color="black", linestyle="--", label="counting limit")
+    axes.set_xscale("log")
+    axes.set_yticks(range(len(paid)), names)
+    axes.invert_yaxis()
+    _save(figure, axes, path)
+
+
+def plot_growth(
+    path: Path, title: str, horizons: Sequence[int], curves: Mapping[str, Sequence[float]]
+) -> None:
+    """Draw curves against the horizon, log-log.
+
+    Args:
+        path: of the SVG file.
+        title: above the axes.
+        horizons: T, ascending.
+        curves: per label one positive number for each horizon.
+    """
+    figure, axes = _axes(title, "T", "distinct prefixes asked")
+    for label, values in curves.items():
+        axes.plot(horizons, values, marker="o", label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    axes.set_xticks(horizons, [str(t) for t in horizons])
+    _save(figure, axes, path)
+
+
+def _axes(title: str, along: str, up: str) -> tuple[Any, Any]:
+    figure = importlib.import_module("matplotlib.figure").Figure(
+        figsize=(7, 4), layout="constrained"
+    )
+    axes = figure.subplots()
+    axes.set_title(title)
+    axes.set_xlabel(along)
+    axes.set_ylabel(up)
+    axes.grid(visible=True, which="major", color="0.9")
+    return figure, axes
+
+
+def _save(figure: Any, axes: Any, path: Path) -> None:
+    axes.legend()
+    with importlib.import_module("matplotlib").rc_context(SETTINGS):
+        figure.savefig(path, format="svg", metadata=METADATA)

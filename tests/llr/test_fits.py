@@ -1,0 +1,76 @@
+"""Fitted power laws against values that are known."""
+
+from __future__ import annotations
+
+import mpmath
+import numpy as np
+import pytest
+
+from llr.analysis.fits import STUDENT, power_law
+from llr.errors import InputError
+
+
+def student_tail(t, freedom):
+    """Return Pr(|Student| > t), by the incomplete beta function."""
+    x = mpmath.mpf(freedom) / (freedom + mpmath.mpf(t) ** 2)
+    return mpmath.betainc(mpmath.mpf(freedom) / 2, 0.5, 0, x, regularized=True)
+
+
+@pytest.mark.parametrize("freedom", range(1, len(STUDENT) + 1))
+def test_students_points(freedom):
+    found = STUDENT[freedom - 1]
+    assert student_tail(found, freedom) <= 0.05
+    assert student_tail(found - 1e-4, freedom) > 0.05
+
+
+@pytest.mark.parametrize("exponent", [-1.5, 0.0, 1.0, 3.0])
+def test_a_power_law_is_found_exactly(exponent):
+    sizes = [2, 3, 5, 8, 100]
+    found = power_law(sizes, [7 * n**exponent for n in sizes])
+    assert found.exponent == pytest.approx(exponent, abs=1e-12)
+    assert found.factor == pytest.approx(7, rel=1e-12)
+    assert found.low <= found.exponent <= found.high
+    assert found.high - found.low < 1e-12
+
+
+def test_the_interval_by_hand():
+    # logs to base e: x = 0, 1, 2 and y = 0, 1, 1, so slope 1/2 and residuals (-1, 2, -1)/6
+    found = power_law(np.exp([0, 1, 2]).tolist(), np.exp([0, 1, 1]).tolist())
+    half = 12.7063 * np.sqrt((1 + 4 + 1) / 36 / 1 / 2)
+    assert found.exponent == pytest.approx(0.5)
+    assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half))
+    assert str(found) == "0.50 [-3.17, 4.17]"
+
+
+def test_the_interval_covers_as_often_as_it_says():
+    rng = np.random.default_rng(0)
+    sizes, runs, covered = [1, 2, 4, 8, 16], 2000, 0
+    for noise in rng.normal(0, 0.1, (runs, len(sizes))):
+        found = power_law(sizes, (np.array(sizes) ** 1.3 * np.exp(noise)).tolist())
+        covered += found.low <= 1.3 <= found.high
+    # 1,900 expected, standard deviation 9.7: off by 50 with probability below 1e-6
+    assert 1850 <= covered <= 1950
+
+
+def test_more_points_than_the_table_has_rows():
+    sizes = list(range(1, 101))
+    noise = np.random.default_rng(1).normal(0, 0.1, 100)
+    found = power_law(sizes, np.exp(np.log(sizes) + noise).tolist())
+    assert found.low < 1 < found.high
+
+
+@pytest.mark.parametrize(
+    ("sizes", "measurements", "names"),
+    [
+        ([1, 2], [1, 2], "at least 3"),
+        ([1, 2, 3], [1, 2], "of one length"),
+        ([1, 2, 0], [1, 2, 3], "sizes must be positive numbers, not 0"),
+        ([1, 2, 3], [1, -2, 3], "measurements must be positive numbers, not -2"),
+        ([1, 2, 3], [1, float("nan"), 3], "measurements"),
+        ([1, 2, float("inf")], [1, 2, 3], "sizes"),
+        ([5, 5, 5], [1, 2, 3], "sizes must be followed by a different one, not 5"),
+    ],
+)
+def test_bad_points(sizes, measurements, names):
+    with pytest.raises(InputError, match=names):
+        power_law(sizes, measurements)
