@@ -141,7 +141,7 @@ def certify(
     Args:
         model: Q; it must not depend on the words.
         ledger: the oracle; the answers along the words are there already if it drew them.
-        words: independent words of the oracle's own law, with counts.
+        words: independent words of the oracle's own law, with counts; none show nothing.
         unit: of the oracle's logits.
         delta: in (0, 1).
         xi: >= 0, in nats.
@@ -151,7 +151,7 @@ def certify(
     guesses = model_oracle(model, model.arithmetic)
     off: dict[Word, fmpq] = {}
     apart: dict[Word, fmpq] = {}
-    for t in range(horizon):
+    for t in range(horizon if words else 0):
         prefixes = list(dict.fromkeys(word[:t] for word in words))
         compare = _compare_exact if model.arithmetic is EXACT else _compare_floats
         differences, distances = compare(

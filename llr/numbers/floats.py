@@ -79,7 +79,7 @@ def centred_rows(m: Array, shape: tuple[int, int]) -> Array | None:
     """Return an array of finite rows less their means; None if it is not one of that shape."""
     if m.shape != shape or m.dtype.kind not in "fiu":
         return None
-    rows = m.astype(np.float64)
+    rows = m.astype("float64")
     if not np.isfinite(rows).all():
         return None
     means = rows.mean(axis=1, keepdims=True)

@@ -124,7 +124,7 @@ def distance(model, learned, words):
 
 
 def growth(places, errors):
-    """Return the factor per token of the best exponential, and the share of variance it explains."""
+    """Return the factor per token of the best exponential, and the variance it explains."""
     slope = np.polyfit(places, np.log(errors), 1)[0]
     return float(np.exp(slope)), float(np.corrcoef(places, np.log(errors))[0, 1] ** 2)
 

@@ -29,6 +29,7 @@ from llr.models.isan import Isan
 from llr.models.targets import family_target
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
+from llr.numbers.rational import text
 from llr.numbers.units import LogitUnit
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import FloatOracle, ModelOracle
@@ -121,9 +122,29 @@ def test_the_result_as_json():
             "tokens": 1 * 2 + 2 * 4 + 3 * 8,
             "words": result.counts.words,
             "rechecks": 15,
+            "learning": result.learning_prefixes,
+            "certifying": 15 - result.learning_prefixes,
         },
+        "certificate": {
+            "total_variation": text(result.certificate.total_variation),
+            "delta": text(fmpq(1, 20) / (result.epochs * (result.epochs + 1))),
+            "tested_words": sum(many for _, many in result.certificate.words),
+            "failing": 0,
+            "bounds": {
+                "failing_words": text(result.certificate.failing_words),
+                "next_token": text(result.certificate.next_token),
+            },
+        },
+        "counting_limit": {"calls": "13", "ranks": "target"},
         # p = epsilon / 2, g = 4 p / (3 * 2)
-        "parameters": {"epsilon": "1/100", "delta": "1/20", "xi": "0", "p": "1/200", "g": "1/300"},
+        "parameters": {
+            "epsilon": "1/100",
+            "delta": "1/20",
+            "xi": "0",
+            "p": "1/200",
+            "g": "1/300",
+            "tau": "1/150",
+        },
     }
 
 
@@ -137,6 +158,7 @@ def test_parameters_with_noise_and_without_a_residual_test():
         "xi": fmpq(1, 1000),
         "p": fmpq(1, 250),
         "g": fmpq(1, 375),
+        "tau": fmpq(2, 375),  # (T - 2) g
     }
     short = learn(family_target("isan:T=2,k=2,d=1"), **GOOD)
     assert short.parameters["g"] is None

@@ -64,7 +64,7 @@ def test_what_the_strategies_draw_survives(name):
     assert all(survives(x) for x in seen)
 
 
-@pytest.mark.parametrize("identifier", list(CLAIMS))
+@pytest.mark.parametrize("identifier", [n for n, c in CLAIMS.items() if c.searched])
 def test_what_the_claims_draw_survives(identifier):
     claim = CLAIMS[identifier]
     for strategy in [claim.strategy, *(t.strategy for t in claim.twins if t.strategy is not None)]:
