@@ -62,7 +62,8 @@ def quarters(*numbers):
     return tuple(fmpq(n, 4) for n in numbers)
 
 
-# the best of 705 random targets, by the slope of log(error) against T and how straight it is
+# The straightest of 705 random targets, drawn as below, by log(error) against T; the search at the
+# end of this file finds others.
 FOUND = WeakChain(
     start=fmpq(-1, 2),
     offsets=quarters(-1, -1, 1),
@@ -124,7 +125,7 @@ def distance(model, learned, words):
 
 
 def growth(places, errors):
-    """Return the factor per token of the best exponential, and the variance it explains."""
+    """Return the factor per token of the best exponential, and its share of the variance."""
     slope = np.polyfit(places, np.log(errors), 1)[0]
     return float(np.exp(slope)), float(np.corrcoef(places, np.log(errors))[0, 1] ** 2)
 
@@ -174,7 +175,8 @@ def test_the_recursion_explodes_where_the_program_does_not(benchmark):
         }
     )
     factor, explained = fits["recursion"]
-    assert factor > 1.4
+    # rounding makes of the slopes 1/2, 1/4, 3/4 the slopes 1, 2, 2: 1.726 in the mean over tokens
+    assert 1.6 < factor < 1.85
     assert explained > 0.98
     assert errors["recursion"][-1] > 10**6 * errors["program"][-1]
     for name in ("program", "lean"):
@@ -182,6 +184,14 @@ def test_the_recursion_explodes_where_the_program_does_not(benchmark):
             assert error <= horizon * xi, (name, horizon)
             assert total <= horizon * horizon * xi / 4, (name, horizon)
         assert np.polyfit(np.log(HORIZONS), np.log(errors[name]), 1)[0] < 1.5, name
+
+
+def test_what_rounding_makes_of_the_slopes():
+    model = FOUND.model(24)
+    for oracle, slopes in ((ModelOracle(model), (0.5, 0.25, 0.75)), (noisy(model), (1, 2, 2))):
+        for matrix, slope in zip(recursion(model, oracle).transitions[12], slopes, strict=True):
+            trace = float(sum(matrix[i, i] for i in range(2)))
+            assert abs(trace - (1 + slope)) < 1e-3  # the other eigenvalue is 1
 
 
 def test_without_noise_the_recursion_is_exact():
@@ -219,7 +229,7 @@ def weak_chains(draw):
 
 
 FACTOR = fmpq(6, 5)
-SEARCHED = 28
+SEARCHED = 24
 
 
 def grows_by_less(target):
