@@ -384,6 +384,7 @@ MODEL = family_target("isan:T=4,k=2,d=2")
         ({"epsilon": None}, r"^epsilon must be"),
         ({"epsilon": True}, r"^epsilon must be"),
         ({"epsilon": "1/0"}, r"^epsilon must be a rational with a nonzero denominator"),
+        ({"epsilon": "1e-18"}, r"^epsilon must be large enough for \d+ words per .*, not 1e-18$"),
         ({"delta": 0}, r"^delta must be a number in \(0, 1\), not 0$"),
         ({"delta": 2.5}, r"^delta must be a number in \(0, 1\), not 2\.5$"),
         ({"delta": "x"}, r"^delta must be a number such as"),

@@ -273,14 +273,14 @@ MALFORMED = [
     (changed("cuts", 1, "histories", 0, to=[0, 1]), r"^cuts\[1\]\.histories must be at most 1 tok"),
     (changed("cuts", 1, "histories", 0, to=[7]), r"^cuts\[1\]\.histories must be made of tokens"),
     (changed("cuts", 1, "histories", 0, to="0"), r"^cuts\[1\]\.histories must be a list"),
-    (changed("cuts", 0, "histories", to=[]), r"^cuts\[0\]\.histories must be the empty history"),
-    (changed("cuts", 0, "rows", to=[]), r"^cuts\[0\]\.rows must be a list of 1, not"),
+    (changed("cuts", 0, "histories", to=[]), r"^cuts\[0\]\.histories must be .* alone, not \[\]$"),
+    (changed("cuts", 0, "rows", to=[]), r"^cuts\[0\]\.rows must be a list of 1, not a list of 0$"),
     (changed("cuts", 1, "histories", to=[[0]]), r"^cuts\[1\]\.rows must be a list of 1, not"),
     (changed("cuts", 1, "rows", to={}), r"^cuts\[1\]\.rows must be a list, not {}"),
     (changed("cuts", 1, "rows", 1, to=None), r"^cuts\[1\]\.rows\[1\] must be a list, not None"),
     (
         changed("cuts", 1, "rows", 1, to=["0"] * 5),
-        r"^cuts\[1\]\.rows\[1\] must be a list of 6, not",
+        r"^cuts\[1\]\.rows\[1\] must be a list of 6, not a list of 5$",
     ),
     (
         changed("cuts", 1, "rows", 1, 3, to="x"),
