@@ -357,16 +357,6 @@ def _measure(root: Path, session: pytest.Session, cover: coverage.Coverage, note
 # -- a run -------------------------------------------------------------------------------------
 
 
-@dataclass
-class Trial:
-    """One sampled mutant and what became of it; no verdict yet means: collect anew."""
-
-    module: str
-    mutant: Mutant
-    tests: dict[str, float]
-    verdict: str | None
-
-
 class Run:
     """The trials of one group of modules.
 
@@ -391,10 +381,12 @@ class Run:
         status, log = _forked(lambda: self._session(notes), self._log)
         if status != PASSED:
             raise click.ClickException(f"{self._group}: no verdicts ({status})\n{log}")
-        for line in notes.read_text().splitlines():
-            module, i, found, seconds = json.loads(line)
-            mutant = Mutants((self._root / module).read_text())[i]
-            yield module, mutant, found or self._anew(module, mutant, seconds)
+        tried = [json.loads(line) for line in notes.read_text().splitlines()]
+        for module, trials in itertools.groupby(tried, lambda trial: trial[0]):
+            mutants = Mutants((self._root / module).read_text())
+            for _, i, found, seconds in trials:
+                mutant = mutants[i]
+                yield module, mutant, found or self._anew(module, mutant, seconds)
 
     def _session(self, notes: Path) -> int:
         source = [str(self._root / self._group)]
@@ -444,6 +436,8 @@ class Run:
 
     def _anew(self, module: str, mutant: Mutant, seconds: dict[str, float]) -> str:
         """Try a mutant in its file."""
+        if not seconds:
+            return SURVIVED
         path = self._root / module
         files = sorted({_file(test) for test in seconds})
         kept = path.read_text()
@@ -481,7 +475,8 @@ def main(modules: tuple[str, ...], sample: int, seed: int, least: float) -> None
 
 def _main(root: Path, patterns: Sequence[str], sample: int, seed: int, least: float) -> None:
     every = [str(p.relative_to(root)) for g in TESTS for p in sorted((root / g).glob("*.py"))]
-    modules = [m for m in every if any(fnmatch.fnmatch(m, p) for p in patterns)]
+    own = [m for m in every if not m.endswith("__init__.py")]  # these only name the others
+    modules = [m for m in own if any(fnmatch.fnmatch(m, p) for p in patterns)]
     if not modules:
         raise click.UsageError("no such module")
     totals = {m: len(Mutants((root / m).read_text())) for m in modules}
