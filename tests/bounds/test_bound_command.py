@@ -7,15 +7,18 @@ import json
 import re
 from fractions import Fraction
 
+import mpmath
 import pytest
 from click.testing import CliRunner
 from flint import fmpq
 
 from bounds import STATEMENTS
 from bounds.cli import to_json
+from bounds.exponents import Fit
 from bounds.parameters import explicit_parameters
 from bounds.theorem import queries_by_compression, queries_printed
 from llr.cli import main
+from llr.numbers.balls import exp
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 
@@ -261,6 +264,24 @@ def test_the_query_table():
     assert "explicit, tolerant" in shown
     assert "leading term alone" in shown
     assert re.search(r"1\.11e\+0?8\b", shown)
+    lines = {line.strip().partition("   ")[0]: line.split() for line in shown.splitlines()}
+    assert lines["printed k^3 T^13 d^4/eps^4 *"][-2:] == ["*", "1.13e+23"]
+    assert lines["[M] T^7 d^3/eps^2 *"][-2:] == ["*", "1.34e+12"]
+    p = explicit_parameters(
+        horizon=8, alphabet_size=2, rank=4, epsilon=fmpq(1, 100), delta=fmpq(1, 100)
+    )
+    cells = [f"{p.queries().entries:.2e}", "4", str(p.epochs), f"{p.words:,}", f"{p.draws:.2e}"]
+    assert lines["explicit, plain"][2:] == [*cells, f"{p.total_words:.2e}"]
+
+
+@pytest.mark.parametrize("power", [-100, 1, 100])
+def test_what_is_not_exact_is_shown_to_twelve_digits(power):
+    shown = to_json(exp(power))
+    lower, upper = Fraction(shown["lower"]), Fraction(shown["upper"])
+    with mpmath.workdps(60):
+        assert mpmath.mpf(shown["lower"]) < mpmath.exp(power) < mpmath.mpf(shown["upper"])
+    assert lower < upper < lower * (1 + Fraction(1, 10**11))
+    assert len(shown["lower"].partition("E")[0]) < 20
 
 
 @pytest.mark.parametrize("horizon", [1, 2])
@@ -295,6 +316,27 @@ def test_exponents():
     plain, tolerant = (found["fitted"][x]["exponents"] for x in ("plain", "tolerant"))
     assert tolerant["T"] < plain["T"]
     assert abs(plain["1/epsilon"] - 1) < 0.1
+
+
+def test_the_exponents_as_a_table(monkeypatch):
+    def fitted(variant):
+        shift = 1 if variant == "tolerant" else 0
+        powers = {"T": 1.234 + shift, "d": 0.5, "k": 2.0, "1/epsilon": 1.006}
+        return Fit(variant, powers, (0.012, 3.4e5), (7.0, 8.9e3))
+
+    monkeypatch.setattr("bounds.cli.fitted", fitted)
+    shown = call("exponents").stdout
+    rows = [re.split(r"  +", line.strip()) for line in shown.splitlines() if line.startswith("  ")]
+    ends = ["0.50", "2.00", "1.01", "1.2e-02 .. 3.4e+05", "7.0e+00 .. 8.9e+03"]
+    assert [row for row in rows if len(row) > 1] == [
+        ["form", "T", "d", "k", "1/epsilon", "printed / form", "[M] / form"],
+        ["printed", "13", "4", "3", "4"],
+        ["[M], k = 2", "7", "3", "2"],
+        ["explicit, plain", "1.23", *ends],
+        ["explicit, tolerant", "2.23", *ends],
+    ]
+    assert shown.startswith("exponents of the entry count\n")
+    assert "Fitted over T = 8..64, d = 1..16, k = 2..8, 1/epsilon = 10..1000," in shown
 
 
 # -- bad input ----------------------------------------------------------------------------------

@@ -52,9 +52,6 @@ TESTS = {
 }
 """Group of modules -> folder and names of the tests that concern it."""
 
-SLOW = 15.0
-"""Seconds; slower tests are left out, so the score is a lower bound."""
-
 MEMORY = 8 << 30
 """Bytes that a mutant may take."""
 
@@ -195,7 +192,7 @@ class Tests:
         return early, {
             test: seconds
             for test, seconds in self.seconds.items()
-            if seconds <= SLOW and (test in names or _file(test) in names)
+            if test in names or _file(test) in names
         }
 
 
@@ -405,7 +402,6 @@ class Run:
         read = json.loads(found.read_text())
         lines = {m: {int(n): x for n, x in at.items()} for m, at in read["lines"].items()}
         tests = Tests(read["seconds"], lines)
-        every = {t: s for t, s in tests.seconds.items() if s <= SLOW}
 
         def trial(path: Path, source: str, seconds: dict[str, float]) -> tuple[int, str]:
             def work() -> int:
@@ -414,7 +410,7 @@ class Run:
             return _forked(work, log, _wall(seconds))
 
         first = self._root / next(iter(self._chosen))
-        if _verdict(*trial(first, first.read_text(), every)) != SURVIVED:
+        if _verdict(*trial(first, first.read_text(), tests.seconds)) != SURVIVED:
             print("the tests fail on the unchanged code when fast ones come first")
             return FAILED
         with notes.open("w") as stream:
