@@ -40,6 +40,7 @@ import coverage
 import libcst
 import numpy as np
 import pytest
+from libcst import matchers
 from libcst.metadata import MetadataWrapper, PositionProvider
 from mutmut.mutation.file_mutation import MutationVisitor
 from mutmut.mutation.mutators import mutation_operators
@@ -54,6 +55,8 @@ TESTS = {
 
 MEMORY = 8 << 30
 """Bytes that a mutant may take."""
+
+TYPE_VARIABLE = matchers.Assign(value=matchers.Call(func=matchers.Name("TypeVar")))
 
 PASSED, FAILED, ANEW, BROKEN = 0, 1, 3, 70
 SURVIVED, KILLED, OVERTIME = "survived", "killed", "killed by time"
@@ -78,7 +81,7 @@ class Mutant:
 
 
 class _Visitor(MutationVisitor):
-    """mutmut's visitor, without its exception of decorated functions."""
+    """mutmut's visitor: decorated functions too, but no type variables, which mypy alone reads."""
 
     def __init__(self) -> None:
         super().__init__(mutation_operators, IgnoredCode(set(), set(), set()))
@@ -87,6 +90,8 @@ class _Visitor(MutationVisitor):
     def _skip_node_and_children(self, node: libcst.CSTNode) -> bool:
         if isinstance(node, libcst.FunctionDef):
             return False
+        if matchers.matches(node, TYPE_VARIABLE):
+            return True
         return super()._skip_node_and_children(node)
 
     def _create_mutations(self, node: libcst.CSTNode) -> None:

@@ -65,6 +65,7 @@ def test_documentation_annotations_and_decorators_are_not_mutated():
     touched = {line for line, _ in changes(TEXT)}
     assert touched.isdisjoint({1, 3, 8, 10, 15, 16})
     assert not any("-> None" in change for _, change in changes(TEXT))
+    assert changes('from typing import TypeVar\n\nT = TypeVar("T", bound=int)\n') == []
 
 
 def test_every_mutant_differs_and_compiles():
