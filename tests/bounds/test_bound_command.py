@@ -61,8 +61,11 @@ def test_the_list_names_every_statement():
         assert f"    {s.summary}" in lines
         for argument in inspect.signature(s.function).parameters:
             assert "--" + argument.replace("_", "-") in shown
-    assert "theorem-5.11 (" in shown
-    assert "exponents (" in shown
+    assert lines[-3:] == [
+        "theorem-5.11 (the query table: printed, [M]'s and explicit counts side by side)",
+        "    --T --k --d --epsilon --delta --xi --alpha",
+        "exponents (growth of the explicit count, fitted, beside the printed one)",
+    ]
 
 
 def test_the_list_as_json():
@@ -262,7 +265,8 @@ def test_the_query_table():
         assert part in shown
     assert "explicit, plain" in shown
     assert "explicit, tolerant" in shown
-    assert "leading term alone" in shown
+    assert shown.endswith("\n* leading term alone: logarithms and constants are open.\n")
+    assert re.search(r"^ +form +entries +W +K +n +N +words *$", shown, re.MULTILINE)
     assert re.search(r"1\.11e\+0?8\b", shown)
     lines = {line.strip().partition("   ")[0]: line.split() for line in shown.splitlines()}
     assert lines["printed k^3 T^13 d^4/eps^4 *"][-2:] == ["*", "1.13e+23"]
@@ -336,7 +340,8 @@ def test_the_exponents_as_a_table(monkeypatch):
         ["explicit, tolerant", "2.23", *ends],
     ]
     assert shown.startswith("exponents of the entry count\n")
-    assert "Fitted over T = 8..64, d = 1..16, k = 2..8, 1/epsilon = 10..1000," in shown
+    grid = "T = 8..64, d = 1..16, k = 2..8, 1/epsilon = 10..1000, delta = 1/100, xi = 0"
+    assert shown.endswith(f"\nFitted over {grid}.\n")
 
 
 # -- bad input ----------------------------------------------------------------------------------
@@ -423,11 +428,49 @@ def test_bad_input(arguments, named, value, flags):
     assert line.endswith(value) or f"not {value}" in line
 
 
+SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--T", "8"], "argument must be an option, --NAME VALUE, not '8'"),
+        (LEMMA[:-2], "--xi must be given, not missing"),
+        (LEMMA[:3] + LEMMA[5:], "--p-bad must be given, not missing"),
+        (LEMMA[:-1], "--xi must be followed by a value, not missing"),
+        (
+            [*LEMMA, "--foo", "1"],
+            "option of lemma-5.9 must be one of horizon, p_bad, g, xi, not 'foo'",
+        ),
+        ([*LEMMA, "--xi", "3"], "--xi must be given once, not '3'"),
+        (
+            [*SIZES, "--epsilon", "0.1", "--delta", "0.1", "--tolerant", "yes"],
+            "--tolerant must be true or false, not 'yes'",
+        ),
+        (
+            ["theorem-5.11", *OPTIONS, "--n", "2"],
+            "option of theorem-5.11 must be one of T, alpha, d, delta, epsilon, k, xi, not 'n'",
+        ),
+        (["theorem-5.11", *OPTIONS[:-2]], "--delta must be given, not missing"),
+        (size("--T", "0"), "--T must be an integer of at least 1, not '0'"),
+        (size("--k", "1"), "--k must be an integer of at least 2, not '1'"),
+        (size("--d", "0"), "--d must be an integer of at least 1, not '0'"),
+        (size("--delta", "x"), '--delta must be a number such as "0.01" or "1/100", not \'x\''),
+    ],
+)
+def test_messages_in_full(arguments, line):
+    assert refused(*arguments) == f"Error: {line}"
+
+
+def test_the_names_to_choose_from():
+    names = ", ".join([*STATEMENTS, "theorem-5.11", "exponents"])
+    assert refused("nosuch") == f"Error: statement must be one of {names}, not 'nosuch'"
+
+
 def test_exponents_take_no_options(monkeypatch):
     monkeypatch.setattr("bounds.cli.fitted", lambda variant: pytest.fail("the option is ignored"))
     line = refused("exponents", "--foo", "1")
-    assert "foo" in line
-    assert "exponents" in line
+    assert line == "Error: option must be left out: exponents takes none, not '--foo'"
 
 
 def test_a_violated_hypothesis_shows_the_number_alone():
