@@ -269,7 +269,10 @@ MALFORMED = [
     (changed("last_futures", to=[[0]]), rf"^last_futures must be {FUTURES}"),
     (changed("last_futures", to=5), r"^last_futures must be a list, not 5"),
     (changed("cuts", 1, "histories", to=None), r"^cuts\[1\]\.histories must be a list, not None"),
-    (changed("cuts", 1, "histories", 0, to=[]), r"^cuts\[1\]\.histories must be words of 1 tokens"),
+    (
+        changed("cuts", 1, "histories", 0, to=[]),
+        r"^cuts\[1\]\.histories must be words of 1 tokens, not \[\]$",
+    ),
     (changed("cuts", 1, "histories", 0, to=[0, 1]), r"^cuts\[1\]\.histories must be at most 1 tok"),
     (changed("cuts", 1, "histories", 0, to=[7]), r"^cuts\[1\]\.histories must be made of tokens"),
     (changed("cuts", 1, "histories", 0, to="0"), r"^cuts\[1\]\.histories must be a list"),
