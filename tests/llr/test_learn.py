@@ -365,6 +365,15 @@ def test_an_exact_run_of_a_float_model_is_refused():
         learn(model, **GOOD)
 
 
+def test_what_is_left_out():
+    """Seed 0, the printed algorithm, an exact oracle asked in exact arithmetic."""
+    result = learn(MODEL, **GOOD)
+    assert (result.seed, result.algorithm, result.arithmetic) == (0, "printed", "exact")
+    assert result.parameters["xi"] == 0
+    again = learn(MODEL, seed=0, samples=256, max_epochs=1000, unit="nat", **GOOD)
+    assert again.as_json() == result.as_json()
+
+
 # -- bad arguments --------------------------------------------------------------------------------
 
 
