@@ -453,6 +453,13 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
             "option of theorem-5.11 must be one of T, alpha, d, delta, epsilon, k, xi, not 'n'",
         ),
         (["theorem-5.11", *OPTIONS[:-2]], "--delta must be given, not missing"),
+        *(
+            (
+                ["theorem-5.11", *OPTIONS, name, "x"],
+                f'{name} must be a number such as "0.01" or "1/100", not \'x\'',
+            )
+            for name in ("--xi", "--alpha")
+        ),
         (size("--T", "0"), "--T must be an integer of at least 1, not '0'"),
         (size("--k", "1"), "--k must be an integer of at least 2, not '1'"),
         (size("--d", "0"), "--d must be an integer of at least 1, not '0'"),

@@ -916,7 +916,7 @@ def mp_divergence(a, b):
         ("1/4", "1/2", "1/10"),
         ("1/100", "1/10", "1/50"),
         ("1/1000", "3", "1/5"),
-        ("9/20", "1", "1/10"),  # here the divergence is least at l = -lam
+        ("9/20", "1", "1/10"),
     ],
 )
 def test_the_binary_exponent_by_a_scan(gamma, xi, zeta):
