@@ -21,6 +21,7 @@ from bounds import (
     softmax,
     spanner,
     theorem,
+    transfer,
     validation,
 )
 from llr.models.families import generic_cut_ranks
@@ -376,6 +377,7 @@ VIOLATIONS = [  # good arguments, the bad ones, the hypothesis named
     ("clopper-pearson", {"n": 3, "failures": 1, "delta": "1/2"}, {"delta": 0}, "0 < delta < 1"),
     ("attempts", CEILINGS[3][1], {"attempt": 0}, "j >= 1"),
     ("attempts", CEILINGS[3][1], {"delta": 1}, "0 < delta < 1"),
+    ("attempts", CEILINGS[3][1], {"delta": 0}, "0 < delta < 1"),
     ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, {"t": 0}, "t >= 1"),
     ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, {"g": -1}, "g >= 0"),
     ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, {"xi": -1}, "xi >= 0"),
@@ -512,6 +514,8 @@ def test_messages_in_full():
         HypothesisError, match=r"^pool-additions needs volume ratios >= 1, not 1/2$"
     ):
         spanner.pool_additions([2, "1/2"])
+    with pytest.raises(HypothesisError, match=r"^lemma-5.8 needs g >= 0, not \[-2\.718281828"):
+        transfer.next_logit_error(1, -balls.exp(1), 0)
     with pytest.raises(HypothesisError, match=r"^copy-ranks needs n >= 1, k >= 2, not \(0, 2\)$"):
         queries.copy_ranks(0, 2)
     with pytest.raises(HypothesisError, match=r"^lemma-5.7-words needs T, K >= 1, not \(1, 0\)$"):
