@@ -103,7 +103,8 @@ def samples_for_binary_logit(gamma: Number, xi: Number, zeta: Number) -> int:
     minimum put u = e^{2l}, E = e^{2xi}: the derivative of KL(sigma(2l+2xi) || sigma(2l)) in l has
     the sign of (1 - E + 2xi E) + u E (1 - E + 2xi), which is positive at u = 0 and falls in u
     since 1 - E + 2xi < 0 < 1 - E + 2xi E: the divergence rises, then falls, so its minimum on
-    [-lam, lam] is at an end.  The other sign is its mirror image.
+    [-lam, lam] is at an end.  It is at lam, since the divergence is int_0^{2xi} s sigma'(2l+s) ds
+    and sigma' is even and falls on [0, oo).  The other sign is its mirror image.
 
     Args:
         gamma: least probability, in (0, 1/2].
@@ -116,10 +117,8 @@ def samples_for_binary_logit(gamma: Number, xi: Number, zeta: Number) -> int:
     floor, error, risk = Real.of(gamma), Real.of(xi), Real.of(zeta)
     _check_estimation("remark-5.8-binary", floor, error, risk)
     odds = balls.log((1 - floor) / floor)
-    upper = _binary_divergence(odds + 2 * error, odds)
-    lower = _binary_divergence(2 * error - odds, -odds)
-    needed = balls.log(2 / risk)
-    return max((needed / upper).ceil(), (needed / lower).ceil())
+    least = _binary_divergence(odds + 2 * error, odds)
+    return (balls.log(2 / risk) / least).ceil()
 
 
 @statement(

@@ -38,8 +38,6 @@ def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
     """
     given = _options(ctx.args)
     if name is None:
-        if given:
-            raise InputError("option", "--" + next(iter(given)), "left out: no statement is named")
         _list(as_json)
     elif name == THEOREM:
         _theorem(given, as_json)

@@ -7,15 +7,18 @@ import json
 import re
 from fractions import Fraction
 
+import mpmath
 import pytest
 from click.testing import CliRunner
 from flint import fmpq
 
 from bounds import STATEMENTS
 from bounds.cli import to_json
+from bounds.exponents import Fit
 from bounds.parameters import explicit_parameters
 from bounds.theorem import queries_by_compression, queries_printed
 from llr.cli import main
+from llr.numbers.balls import exp
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 
@@ -58,8 +61,11 @@ def test_the_list_names_every_statement():
         assert f"    {s.summary}" in lines
         for argument in inspect.signature(s.function).parameters:
             assert "--" + argument.replace("_", "-") in shown
-    assert "theorem-5.11 (" in shown
-    assert "exponents (" in shown
+    assert lines[-3:] == [
+        "theorem-5.11 (the query table: printed, [M]'s and explicit counts side by side)",
+        "    --T --k --d --epsilon --delta --xi --alpha",
+        "exponents (growth of the explicit count, fitted, beside the printed one)",
+    ]
 
 
 def test_the_list_as_json():
@@ -259,8 +265,27 @@ def test_the_query_table():
         assert part in shown
     assert "explicit, plain" in shown
     assert "explicit, tolerant" in shown
-    assert "leading term alone" in shown
+    assert shown.endswith("\n* leading term alone: logarithms and constants are open.\n")
+    assert re.search(r"^ +form +entries +W +K +n +N +words *$", shown, re.MULTILINE)
     assert re.search(r"1\.11e\+0?8\b", shown)
+    lines = {line.strip().partition("   ")[0]: line.split() for line in shown.splitlines()}
+    assert lines["printed k^3 T^13 d^4/eps^4 *"][-2:] == ["*", "1.13e+23"]
+    assert lines["[M] T^7 d^3/eps^2 *"][-2:] == ["*", "1.34e+12"]
+    p = explicit_parameters(
+        horizon=8, alphabet_size=2, rank=4, epsilon=fmpq(1, 100), delta=fmpq(1, 100)
+    )
+    cells = [f"{p.queries().entries:.2e}", "4", str(p.epochs), f"{p.words:,}", f"{p.draws:.2e}"]
+    assert lines["explicit, plain"][2:] == [*cells, f"{p.total_words:.2e}"]
+
+
+@pytest.mark.parametrize("power", [-100, 1, 100])
+def test_what_is_not_exact_is_shown_to_twelve_digits(power):
+    shown = to_json(exp(power))
+    lower, upper = Fraction(shown["lower"]), Fraction(shown["upper"])
+    with mpmath.workdps(60):
+        assert mpmath.mpf(shown["lower"]) < mpmath.exp(power) < mpmath.mpf(shown["upper"])
+    assert lower < upper < lower * (1 + Fraction(1, 10**11))
+    assert len(shown["lower"].partition("E")[0]) < 20
 
 
 @pytest.mark.parametrize("horizon", [1, 2])
@@ -292,9 +317,32 @@ def test_exponents():
             assert 0 < exponent < found["printed"][parameter]
         assert 0 < fit["printed_factor"][0] < fit["printed_factor"][1]
         assert 0 < fit["compression_factor"][0] < fit["compression_factor"][1]
-    plain, tolerant = (found["fitted"][x]["exponents"] for x in ("plain", "tolerant"))
-    assert tolerant["T"] < plain["T"]
-    assert abs(plain["1/epsilon"] - 1) < 0.1
+    on_record = {"plain": (4.656, 3.435, 1.240, 1.035), "tolerant": (3.560, 2.037, 1.481, 1.044)}
+    for name, exponents in on_record.items():
+        fit = found["fitted"][name]["exponents"]
+        assert [round(fit[x], 3) for x in ("T", "d", "k", "1/epsilon")] == list(exponents)
+
+
+def test_the_exponents_as_a_table(monkeypatch):
+    def fitted(variant):
+        shift = 1 if variant == "tolerant" else 0
+        powers = {"T": 1.234 + shift, "d": 0.5, "k": 2.0, "1/epsilon": 1.006}
+        return Fit(variant, powers, (0.012, 3.4e5), (7.0, 8.9e3))
+
+    monkeypatch.setattr("bounds.cli.fitted", fitted)
+    shown = call("exponents").stdout
+    rows = [re.split(r"  +", line.strip()) for line in shown.splitlines() if line.startswith("  ")]
+    ends = ["0.50", "2.00", "1.01", "1.2e-02 .. 3.4e+05", "7.0e+00 .. 8.9e+03"]
+    assert [row for row in rows if len(row) > 1] == [
+        ["form", "T", "d", "k", "1/epsilon", "printed / form", "[M] / form"],
+        ["printed", "13", "4", "3", "4"],
+        ["[M], k = 2", "7", "3", "2"],
+        ["explicit, plain", "1.23", *ends],
+        ["explicit, tolerant", "2.23", *ends],
+    ]
+    assert shown.startswith("exponents of the entry count\n")
+    grid = "T = 8..64, d = 1..16, k = 2..8, 1/epsilon = 10..1000, delta = 1/100, xi = 0"
+    assert shown.endswith(f"\nFitted over {grid}.\n")
 
 
 # -- bad input ----------------------------------------------------------------------------------
@@ -381,11 +429,56 @@ def test_bad_input(arguments, named, value, flags):
     assert line.endswith(value) or f"not {value}" in line
 
 
+SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["--T", "8"], "argument must be an option, --NAME VALUE, not '8'"),
+        (LEMMA[:-2], "--xi must be given, not missing"),
+        (LEMMA[:3] + LEMMA[5:], "--p-bad must be given, not missing"),
+        (LEMMA[:-1], "--xi must be followed by a value, not missing"),
+        (
+            [*LEMMA, "--foo", "1"],
+            "option of lemma-5.9 must be one of horizon, p_bad, g, xi, not 'foo'",
+        ),
+        ([*LEMMA, "--xi", "3"], "--xi must be given once, not '3'"),
+        (
+            [*SIZES, "--epsilon", "0.1", "--delta", "0.1", "--tolerant", "yes"],
+            "--tolerant must be true or false, not 'yes'",
+        ),
+        (
+            ["theorem-5.11", *OPTIONS, "--n", "2"],
+            "option of theorem-5.11 must be one of T, alpha, d, delta, epsilon, k, xi, not 'n'",
+        ),
+        (["theorem-5.11", *OPTIONS[:-2]], "--delta must be given, not missing"),
+        *(
+            (
+                ["theorem-5.11", *OPTIONS, name, "x"],
+                f'{name} must be a number such as "0.01" or "1/100", not \'x\'',
+            )
+            for name in ("--xi", "--alpha")
+        ),
+        (size("--T", "0"), "--T must be an integer of at least 1, not '0'"),
+        (size("--k", "1"), "--k must be an integer of at least 2, not '1'"),
+        (size("--d", "0"), "--d must be an integer of at least 1, not '0'"),
+        (size("--delta", "x"), '--delta must be a number such as "0.01" or "1/100", not \'x\''),
+    ],
+)
+def test_messages_in_full(arguments, line):
+    assert refused(*arguments) == f"Error: {line}"
+
+
+def test_the_names_to_choose_from():
+    names = ", ".join([*STATEMENTS, "theorem-5.11", "exponents"])
+    assert refused("nosuch") == f"Error: statement must be one of {names}, not 'nosuch'"
+
+
 def test_exponents_take_no_options(monkeypatch):
     monkeypatch.setattr("bounds.cli.fitted", lambda variant: pytest.fail("the option is ignored"))
     line = refused("exponents", "--foo", "1")
-    assert "foo" in line
-    assert "exponents" in line
+    assert line == "Error: option must be left out: exponents takes none, not '--foo'"
 
 
 def test_a_violated_hypothesis_shows_the_number_alone():

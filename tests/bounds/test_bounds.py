@@ -7,6 +7,7 @@ import threading
 from fractions import Fraction
 from itertools import product
 from math import prod
+from pkgutil import iter_modules
 
 import mpmath
 import pytest
@@ -88,6 +89,13 @@ def test_identifiers_are_keys_and_names():
     assert all(key == s.identifier for key, s in STATEMENTS.items())
     assert all(" " not in key and key == key.lower() for key in STATEMENTS)
     assert bounds.STATEMENTS is STATEMENTS
+
+
+def test_the_package_names_its_modules():
+    assert len(set(bounds.__all__)) == len(bounds.__all__)
+    assert all(hasattr(bounds, name) for name in bounds.__all__)
+    modules = {m.name for m in iter_modules(bounds.__path__)}
+    assert modules - set(bounds.__all__) == {"cli", "exponents", "statement"}
     assert bounds.HypothesisError is HypothesisError
 
 

@@ -341,7 +341,7 @@ def test_a_coarse_oracle_is_told_what_works(size):
     if found.horizon > 2:
         assert broken(found, scan_lam=found.witnesses < 60) == set()
     with pytest.raises(CoarseOracleError):
-        solve(**size, xi=works * fmpq(14, 10))
+        solve(**size, xi=works * fmpq(9, 8))
 
 
 def test_what_works_does_work_just_below_failing():
@@ -371,7 +371,7 @@ def test_advice_on_a_coarse_truth_alone_can_be_followed():
     assert "xi_true" in str(caught.value)
     solve(xi=0, xi_true=works)
     with pytest.raises(CoarseOracleError):
-        solve(xi=0, xi_true=works * fmpq(14, 10))
+        solve(xi=0, xi_true=works * fmpq(9, 8))
 
 
 # -- bad arguments ------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from bounds import (
     softmax,
     spanner,
     theorem,
+    transfer,
     validation,
 )
 from llr.models.families import generic_cut_ranks
@@ -377,6 +378,7 @@ VIOLATIONS = [  # good arguments, the bad ones, the hypothesis named
     ("clopper-pearson", {"n": 3, "failures": 1, "delta": "1/2"}, {"delta": 0}, "0 < delta < 1"),
     ("attempts", CEILINGS[3][1], {"attempt": 0}, "j >= 1"),
     ("attempts", CEILINGS[3][1], {"delta": 1}, "0 < delta < 1"),
+    ("attempts", CEILINGS[3][1], {"delta": 0}, "0 < delta < 1"),
     ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, {"t": 0}, "t >= 1"),
     ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, {"g": -1}, "g >= 0"),
     ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, {"xi": -1}, "xi >= 0"),
@@ -462,8 +464,43 @@ def test_a_violated_hypothesis_is_named(identifier, good, bad, hypothesis):
         evaluate(identifier, good)
     with pytest.raises(HypothesisError) as caught:
         evaluate(identifier, good | bad)
-    assert str(caught.value).startswith(f"{identifier} needs {hypothesis}, not ")
+    needed, _, found = str(caught.value).rpartition(", not ")
+    assert needed == f"{identifier} needs {hypothesis}"
+    assert all(str(x) in found for x in bad.values() if isinstance(x, str | int))
     assert (caught.value.statement, caught.value.hypothesis) == (identifier, hypothesis)
+
+
+AT_THE_END = [
+    ("remark-5.8-floor", {"lam": 0, "alphabet_size": 3}, Fraction(1, 3)),
+    ("remark-5.9", {"alphabet_size": 2, "lam": 0, "xi": 1, "zeta": "1/2"}, None),
+    ("corollary-5.15-label", {"total_variation": 0}, 0),
+    ("corollary-5.15-label", {"total_variation": 1}, 2),
+    ("corollary-5.15", {"label": 0}, 0),
+    ("fact-b.2", {"squared_distance": 0}, 0),
+    ("fact-b.2-sharp", {"squared_distance": 0}, 0),
+    ("fact-b.2-range", {"width": 0}, 0),
+    ("lemma-5.7-printed", {"mean": 0}, 0),
+    ("lemma-5.7-printed", {"mean": 1}, 1),
+    ("lemma-5.7", {"g": 0, "tail": 0}, 0),
+    ("lemma-5.7", {"g": 0, "tail": 1}, 1),
+    ("lemma-5.8", {"t": 1, "g": 0, "xi": 0}, 0),
+    ("lemma-5.9", {"horizon": 1, "p_bad": 0, "g": 0, "xi": 0}, 0),
+    ("lemma-5.9-product", {"horizon": 1, "p_bad": 0, "g": 0, "xi": 0}, 0),
+    ("lean-transfer", {"horizon": 1, "p_bad": 0, "tau": 0, "xi": 0}, 0),
+    ("lemma-5.9-printed", {"means": [0, 1]}, 1),
+    ("hard-teacher", {"copies": 0, "strength": 1}, Fraction(1, 5)),
+    ("lemma-5.7-words", {"horizon": 1, "epochs": 1, "delta": "1/2", "g": 1}, 5),  # log 64 = 4.2
+]
+
+
+@pytest.mark.parametrize(("identifier", "arguments", "value"), AT_THE_END)
+def test_a_hypothesis_holds_at_its_end(identifier, arguments, value):
+    found = evaluate(identifier, arguments)
+    if value is None:  # lam = 0: the temperature is 1
+        assert found[0].exact == 1
+        assert found[1] == evaluate("remark-5.9", arguments | {"lam": 1})[1]
+    else:
+        assert Real.of(found).exact == fmpq(*Fraction(value).as_integer_ratio())
 
 
 def test_messages_in_full():
@@ -475,6 +512,16 @@ def test_messages_in_full():
         theorem.rank_error(1, 2, 2, 0, "7/5")
     with pytest.raises(HypothesisError, match=r"^hard-teacher needs c >= 1, not 0$"):
         access.hard_teacher_distance(3, 0)
+    with pytest.raises(
+        HypothesisError, match=r"^pool-additions needs volume ratios >= 1, not 1/2$"
+    ):
+        spanner.pool_additions([2, "1/2"])
+    with pytest.raises(HypothesisError, match=r"^lemma-5.8 needs g >= 0, not \[-2\.718281828"):
+        transfer.next_logit_error(1, -balls.exp(1), 0)
+    with pytest.raises(HypothesisError, match=r"^copy-ranks needs n >= 1, k >= 2, not \(0, 2\)$"):
+        queries.copy_ranks(0, 2)
+    with pytest.raises(HypothesisError, match=r"^lemma-5.7-words needs T, K >= 1, not \(1, 0\)$"):
+        validation.validation_words(1, 0, "1/2", 1)
 
 
 def test_ranks_of_separating_instances_by_enumeration():
@@ -493,16 +540,39 @@ def test_ranks_of_separating_instances_by_enumeration():
 
 
 def test_functions_beside_the_statements_check_too():
-    with pytest.raises(HypothesisError, match="0 < delta < 1"):
+    with pytest.raises(HypothesisError, match=r"^lemma-5.2 needs 0 < delta < 1, not 1$"):
         spanner.least_draws(1, "1/2", 1)
-    with pytest.raises(HypothesisError, match="0 < eta < 1"):
+    with pytest.raises(HypothesisError, match=r"^lemma-5.2 needs 0 < eta < 1, not 0$"):
         spanner.least_draws(1, 0, "1/2")
-    with pytest.raises(HypothesisError, match="0 < p < 1"):
+    with pytest.raises(HypothesisError, match=r"^lemma-5.7-sharp needs 0 < p < 1, not 0$"):
         validation.words_to_pass(0, "1/2")
-    with pytest.raises(HypothesisError, match="0 < delta < 1"):
+    with pytest.raises(HypothesisError, match=r"^lemma-5.7-sharp needs 0 < delta < 1, not 0$"):
         validation.words_to_pass("1/2", 0)
-    with pytest.raises(HypothesisError, match=r"alpha\^2 >= 0"):
+    with pytest.raises(HypothesisError, match=r"^alpha needs alpha\^2 >= 0, not -1$"):
         theorem.rational_root_above(fmpq(-1))
+
+
+TINY = "1/1000000000"
+
+
+def test_the_least_draws_are_found_in_a_few_evaluations(monkeypatch):
+    """The estimate in floats says where to look: two evaluations prove the answer."""
+    evaluated = []
+
+    def counted(n, r, eta):
+        evaluated.append(n)
+        return failure(n, r, eta)
+
+    failure = spanner.spanner_failure
+    monkeypatch.setattr(spanner, "spanner_failure", counted)
+    for r, eta, delta in product((0, 1, 5), ("1/2", "1/10", TINY), ("1/2", "1/1000", TINY)):
+        evaluated.clear()
+        found = spanner.least_draws(r, eta, delta)
+        assert found in evaluated or found == max(r, 1)
+        assert len(evaluated) <= 2
+    evaluated.clear()
+    spanner.least_draws(40, TINY, "1/2")  # floats are short here
+    assert len(evaluated) <= 6
 
 
 # -- Lemma 5.1 ----------------------------------------------------------------------------------
@@ -852,6 +922,7 @@ def mp_divergence(a, b):
         ("1/4", "1/2", "1/10"),
         ("1/100", "1/10", "1/50"),
         ("1/1000", "3", "1/5"),
+        ("9/20", "1", "1/10"),
     ],
 )
 def test_the_binary_exponent_by_a_scan(gamma, xi, zeta):

@@ -166,6 +166,13 @@ def test_the_entering_unknown_may_leave_the_box_and_be_repaired_in_turn():
     assert check([[1], [1], [4]], [10]) == [2, 2, Fraction(3, 2)]
 
 
+def test_the_smallest_unknown_enters_wherever_it_stands():
+    # c = (2, -17, 0, 0): c_1 leaves for c_2, then c_0 for c_3; now c_2 = -10/3 must leave and both
+    # c_1 and c_0 can give way, c_1 first in the tableau: Bland's rule lets c_0 enter
+    g = [[-3, 3], [-1, 0], [0, -3], [-3, -2]]
+    assert check(g, [11, 6]) == [Fraction(-6, 5), -2, -2, Fraction(-9, 5)]
+
+
 @pytest.mark.parametrize("b", [[], [0], [0, 0]])
 def test_no_unknowns_and_nothing_to_match(b):
     assert check([], b) == []
@@ -212,6 +219,12 @@ def test_a_refutation_must_be_strict():
     assert Refutation(to_row([1])).holds(g, to_row([Fraction(41, 10)]))
     assert not Refutation(to_row([-1])).holds(g, to_row([Fraction(41, 10)]))
     assert not Refutation(to_row([0])).holds(g, to_row([100]))
+
+
+def test_a_refutation_is_not_read_against_another_number_of_equations():
+    g = to_flint([[1], [1]], 1)
+    with pytest.raises(ValueError, match="zip"):
+        Refutation(to_row([1])).holds(g, to_row([5, 0]))
 
 
 # -- random systems -------------------------------------------------------------------------------

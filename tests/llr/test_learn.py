@@ -390,6 +390,15 @@ def test_an_exact_run_of_a_float_model_is_refused():
         learn(model, **GOOD)
 
 
+def test_what_is_left_out():
+    """Seed 0, the printed algorithm, an exact oracle asked in exact arithmetic."""
+    result = learn(MODEL, **GOOD)
+    assert (result.seed, result.algorithm, result.arithmetic) == (0, "printed", "exact")
+    assert result.parameters["xi"] == 0
+    again = learn(MODEL, seed=0, samples=256, max_epochs=1000, unit="nat", **GOOD)
+    assert again.as_json() == result.as_json()
+
+
 # -- bad arguments --------------------------------------------------------------------------------
 
 
@@ -409,6 +418,7 @@ MODEL = family_target("isan:T=4,k=2,d=2")
         ({"epsilon": None}, r"^epsilon must be"),
         ({"epsilon": True}, r"^epsilon must be"),
         ({"epsilon": "1/0"}, r"^epsilon must be a rational with a nonzero denominator"),
+        ({"epsilon": "1e-18"}, r"^epsilon must be large enough for \d+ words per .*, not 1e-18$"),
         ({"delta": 0}, r"^delta must be a number in \(0, 1\), not 0$"),
         ({"delta": 2.5}, r"^delta must be a number in \(0, 1\), not 2\.5$"),
         ({"delta": "x"}, r"^delta must be a number such as"),

@@ -664,6 +664,24 @@ def test_only_histories_with_a_coefficient_are_asked():
     assert any(c == 0 for row in solution.coefficients for c in row)  # some were left out
 
 
+def test_what_the_residuals_of_a_prefix_need_is_asked_as_one_batch(monkeypatch):
+    model, _, table = early_table("isan:T=5,k=2,d=3")
+    fresh, batches = Ledger(ModelOracle(model), 2, 5, EXACT), []
+    rows = fresh.rows
+
+    def counted(prefixes):
+        batches.append(len(prefixes))
+        return rows(prefixes)
+
+    monkeypatch.setattr(fresh, "rows", counted)
+    prefix = (1, 0, 1, 1)
+    residuals, solution = Residuals(fresh, table, EXACT), chain_program(table).solution(prefix)
+    for _ in range(2):  # the second time nothing is missing
+        list(residuals.new(prefix, solution))
+        list(residuals.at(prefix, solution))
+        assert len(batches) == 1
+
+
 # -- other oracles --------------------------------------------------------------------------------
 
 

@@ -398,6 +398,26 @@ def test_what_fails_step_by_step_is_solved_coupled():
     assert seen["coupled"]
 
 
+def test_a_segment_ends_where_the_next_row_is_determined_whatever_came_before():
+    # c_2 = (x, x - 1), so the row at cut 3 is open; after it all rows are zero, x aside
+    values = {(): {(): 0, (0,): 1, (1,): 1}}
+    values[0,] = {(): 1, (0,): 3, (1,): 0}
+    values[1,] = {(): -1, (0,): 1, (1,): 0}
+    values[0, 0] = {(): 2, (0,): 0, (1,): 0}
+    values[0, 0, 0] = {(): 1, (0,): 5, (1,): 7}
+    table = make_table(
+        2,
+        5,
+        {1: [()], 2: [(0,), (1,)], 3: [(0, 0)], 4: [(0, 0, 0)]},
+        {s: one_token(2) for s in range(1, 6)},
+        lambda h, f: Fraction(values[h][f[:-1]]) * (1 - 2 * f[-1]),
+    )
+    program = ExactChainProgram(table)
+    firsts = [state_of(program, (0, 0, 0, 0)[:t]).segment.first for t in (1, 2, 3, 4)]
+    assert firsts == [2, 2, 4, 5]
+    check_table(table)
+
+
 def test_a_coupled_program_can_be_infeasible_though_each_step_alone_is_not():
     # 3 x + 3 (1 - x) = 3 is forced now, and a last row of 1 allows at most 2
     program = ExactChainProgram(coupled_by_hand(here=(3, 3), last=Fraction(1)))
