@@ -38,12 +38,17 @@ FLOAT_THRESHOLD = fmpq(1, 10**7)
 """How far a predicted logit may be off in float64 before it counts as wrong, in nats."""
 
 
+LENIENT = 16
+"""Where noise kept words from passing, logits off by so many xi do not count as failures."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """What an algorithm hands back.
 
     Attributes:
-        model: the learned model, None if none was accepted.
+        model: the learned model, None if there is none to be measured.
+        passed: whether enough fresh words passed in a row.
         epochs: how many there were.
         infeasible_epochs: those that ended because coefficients left the box.
         witnesses: futures (lean: stems) added because of a mistake, per cut s = 1..T.
@@ -56,6 +61,7 @@ class Outcome:
     """
 
     model: LearnedModel | Isan | None
+    passed: bool
     epochs: int
     infeasible_epochs: int
     witnesses: tuple[int, ...]
@@ -72,7 +78,7 @@ class LearnResult:
 
     Attributes:
         model: the learned model; the uniform model if there is none.
-        accepted: whether enough fresh words passed.
+        accepted: whether enough fresh words passed, or the certificate says at most epsilon.
         epochs: number of epochs, the accepting one included; for the lean learner, batches of words
             tested together.
         infeasible_epochs: epochs that ended because coefficients left the box.
@@ -349,6 +355,8 @@ def learn(
     certificate = None
     if outcome.model is not None:
         tau = parameters["tau"]
+        if not outcome.passed and rank is None:
+            tau = parameters["tau"] = max(tau or fmpq(0), LENIENT * noise)
         certificate = certify(
             outcome.model,
             ledger,
@@ -358,7 +366,8 @@ def learn(
             xi=noise,
             tau=fmpq(0) if tau is None else tau,
         )
-    accepted = certificate is not None and (rank is None or certificate.total_variation <= wanted)
+    shown = certificate is not None and certificate.total_variation <= wanted
+    accepted = outcome.passed or shown
     ledger.recheck()
     if cut_ranks is None and isinstance(oracle, Isan) and oracle.arithmetic is EXACT:
         cut_ranks = oracle.cut_ranks()
@@ -398,6 +407,7 @@ def _run_printed(
             on_epoch(epoch)
     return Outcome(
         model=LearnedModel(epoch.table, unit) if epoch.outcome == "accepted" else None,
+        passed=epoch.outcome == "accepted",
         epochs=epoch.number,
         infeasible_epochs=infeasible,
         witnesses=tuple(witnesses),
@@ -430,6 +440,7 @@ def _run_lean(
     )
     return Outcome(
         model=None if epoch.outcome not in ("accepted", "measured") else model,
+        passed=epoch.outcome == "accepted",
         epochs=epoch.number,
         infeasible_epochs=infeasible,
         witnesses=tuple(witnesses),

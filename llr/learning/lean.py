@@ -27,6 +27,9 @@ from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.sampling import RowThresholds, split
 
+MEMORIZED = 1 << 12
+"""Noise is fitted, where it must be, on targets of at most so many words."""
+
 
 @dataclass(frozen=True)
 class LeanSchedule:
@@ -61,7 +64,9 @@ class LeanEpoch:
         attempt: how many times the model had changed since a batch passed, from 1.
         words: tested in this batch.
         passed: of the words tested since the last change, how many passed.
-        outcome: "passed", "repaired", "accepted", "stuck", or "measured" if the rank is limited.
+        outcome: "passed", "repaired", "accepted"; "stuck" if noise keeps some word from passing; or
+            "measured" if the model is as good as it gets, stuck or of limited rank, and fresh words
+            only say how good.
         stems: added, as (cut, stem).
         exchanges: basis histories exchanged because of the box.
         tightened: how often the slack was lowered because fits were not good enough.
@@ -135,6 +140,7 @@ class LeanLearner:
         self._schedule = schedule
         self._rng = rng
         self._thresholds = RowThresholds(unit, arithmetic)
+        self._small = alphabet_size**horizon <= MEMORIZED
         self.table = NestedTable(
             ledger,
             alphabet_size,
@@ -152,9 +158,7 @@ class LeanLearner:
         self.table.build(self._rng)
         self._changed()
         if self._schedule.rank is not None:
-            wanted = self._schedule.validation_draws(1)
-            self.words = self._draw(wanted)
-            yield LeanEpoch(1, 1, wanted, 0, "measured", (), 0, 0)
+            yield self._measured(1, 1)
             return
         attempt, batch = 1, 1
         for number in range(1, self._schedule.max_epochs + 1):
@@ -167,6 +171,7 @@ class LeanLearner:
                 self._changed()
                 yield self._epoch(number, attempt, drawn, 0, repairs)
                 if repairs.stuck:
+                    yield self._measured(number + 1, attempt + 1)
                     return
                 attempt, batch = attempt + 1, 1
                 continue
@@ -177,6 +182,12 @@ class LeanLearner:
             if passed == wanted:
                 return
             batch *= 2
+
+    def _measured(self, number: int, attempt: int) -> LeanEpoch:
+        """Draw fresh words for a table that nothing will change any more."""
+        wanted = self._schedule.validation_draws(attempt)
+        self.words = self._draw(wanted)
+        return LeanEpoch(number, attempt, wanted, 0, "measured", (), 0, 0)
 
     def _epoch(
         self,
@@ -236,7 +247,7 @@ class LeanLearner:
             if stem not in self.table.stems[cut - 1]:
                 self.table.add_stem(cut, stem)
                 done.stems.append((cut, stem))
-            elif self.table.tighten(self._schedule.least_slack):
+            elif self._small and self.table.tighten(self._schedule.least_slack):
                 done.tightened += 1  # the fit on that very stem is not good enough
             else:
                 done.stuck = True

@@ -332,3 +332,26 @@ def test_counting_limit_by_hand(target):
     free = sum(k * r[t] * r[t + 1] for t in range(len(r) - 1))
     free += sum((k - 1) * x for x in r) - sum(x * x for x in r[1:])
     assert counting_limit(k, r) == fmpq(free, k - 1)
+
+
+def test_where_noise_keeps_words_from_passing_fresh_words_decide():
+    model, xi, seen = family_target("isan:T=12,k=3,d=3"), fmpq(1, 5000), []
+    oracle = NoisyOracle(ModelOracle(model), "adversarial", xi, model.unit)
+    result = llr.learn(
+        lambda p: [float(x) for x in oracle.logits([p])[0]],
+        alphabet_size=3,
+        horizon=12,
+        epsilon="0.01",
+        delta="0.1",
+        xi="1/5000",
+        arithmetic="float",
+        on_epoch=seen.append,
+    )
+    assert [e.outcome for e in seen][-2:] == ["stuck", "measured"]
+    assert isinstance(result.model, Isan)
+    assert result.parameters["tau"] == result.certificate.tau == 16 * xi
+    # nothing asked after the table stood is learning, and the words are fresh
+    assert result.certifying_prefixes > 0
+    assert sum(many for _, many in result.certificate.words) == seen[-1].words
+    assert result.accepted is (result.certificate.total_variation <= fmpq(1, 100))
+    assert result.accepted
