@@ -423,8 +423,11 @@ def compare(
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
     if plot is not None:
         plots.check_available("--plot", plot)
-        for name in plots.FILES if Path(plot).is_dir() else ("",):
-            check_writable(Path(plot, name), "--plot")
+        for name in plots.FILES:
+            # a folder that is not there yet must be one that can be made
+            check_writable(Path(plot, name) if Path(plot).is_dir() else plot, "--plot")
+        if Path(plot).is_file():
+            raise InputError("--plot", plot, "a folder")
     limit = comparison.limit_of(model)
     with progress(f"learning {target} in every way"):
         entries = list(comparison.compare(model, **promise, **comparison.label_of(target)))

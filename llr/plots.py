@@ -85,7 +85,7 @@ def _axes(title: str, along: str, up: str) -> tuple[Any, Any]:
         figsize=(7, 4), layout="constrained"
     )
     axes = figure.subplots()
-    axes.set_title(title)
+    axes.set_title(title, parse_math=False)
     axes.set_xlabel(along)
     axes.set_ylabel(up)
     axes.grid(visible=True, which="major", color="0.9")
