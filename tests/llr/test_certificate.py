@@ -28,7 +28,7 @@ from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
-from llr.storage import to_json
+from llr.storage import READERS, to_json
 
 GOOD = {"epsilon": "0.05", "delta": "0.01"}
 
@@ -146,6 +146,22 @@ def test_every_learned_model_carries_one(algorithm, arithmetic):
         assert fraction(found.total_variation) <= Fraction(1, 20)
 
 
+def test_float64_logits_in_another_unit_are_compared_in_nats():
+    target = family_target("parity:n=2,secret=11,nu=1/10")
+    assert str(target.unit) == "ln 9"
+    result = llr.learn(
+        lambda prefix: [float(x) for x in target.logits(prefix)],
+        alphabet_size=2,
+        horizon=3,
+        arithmetic="float",
+        unit=target.unit,
+        **GOOD,
+    )
+    assert str(result.certificate.unit) == "ln 9"
+    assert result.certificate.failing == 0
+    assert fraction(result.certificate.total_variation) <= Fraction(1, 20)
+
+
 # -- the second verifier ------------------------------------------------------------------------
 
 
@@ -211,14 +227,44 @@ def forged(claim):
     yield "unit", claim | {"logit_unit": "ln 7"}
 
 
-def test_every_forgery_is_found():
+def rough_copy(model, by):
+    """The model with the first logits of every word off by ``by`` and those after it by half."""
+    value = to_json(model)
+    for place, m in enumerate(value["readouts"]):
+        change = Fraction(by) / (2 if place else 1)
+        for row, sign in zip(m, (1, -1), strict=True):
+            row[0] = str(Fraction(row[0]) + sign * change)
+    return READERS["isan"](value)
+
+
+@pytest.mark.parametrize("by", [0, Fraction(1, 50)])
+def test_every_forgery_is_found(by):
     model = family_target("isan:T=5,k=2,d=2")
-    result = llr.learn(model, **GOOD)
-    network = to_json(result.model)
-    for name, claim in forged(result.certificate.as_json()):
+    learned = rough_copy(llr.learn(model, **GOOD).model, by)
+    tau = fmpq(1, 10) if by else fmpq(0)
+    honest = certified(model, learned, tau=tau).as_json()
+    network = to_json(learned)
+    assert honest["failing"] == 0
+    assert llr.check.verify(honest, network, asker(model))["valid"]
+    for name, claim in forged(honest):
         found = llr.check.verify(claim, network, asker(model))
         assert not found["valid"], name
         assert found["problems"], name
+
+
+def test_logits_that_are_off_at_once_count_at_once():
+    """The first logits are off by 1/50 on every word: the bound has half of that in it."""
+    model = family_target("isan:T=5,k=2,d=2")
+    learned = rough_copy(llr.learn(model, **GOOD).model, Fraction(1, 50))
+    tau = Fraction(1, 10)
+    honest = certified(model, learned, tau=fmpq(1, 10))
+    rest = fraction(failure_limit(400, 0, fmpq(1, 200))) + 4 * tau / 2
+    assert fraction(honest.failing_words) == rest + Fraction(1, 50) / 2
+    claim = honest.as_json()
+    claim["bounds"]["failing_words"] = str(rest)
+    claim["total_variation"] = str(min(map(Fraction, claim["bounds"].values())))
+    found = llr.check.verify(claim, to_json(learned), asker(model))
+    assert found["problems"] == [f"so few failures do not show TV <= {float(rest)}"]
 
 
 def test_another_model_or_target_is_found():
@@ -227,6 +273,61 @@ def test_another_model_or_target_is_found():
     claim, network = result.certificate.as_json(), to_json(result.model)
     assert not llr.check.verify(claim, network, asker(other))["valid"]
     assert not llr.check.verify(claim, to_json(other), asker(model))["valid"]
+
+
+def test_a_certificate_of_something_else_is_told_apart():
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    claim = result.certificate.as_json() | {"logit_unit": "ln 7", "arithmetic": "float64"}
+    found = llr.check.verify(claim, to_json(result.model), asker(model))
+    assert found == {
+        "valid": False,
+        "problems": [
+            "logit_unit is ln 7 in the certificate, nat in the model",
+            "arithmetic is float64 in the certificate, exact in the model",
+        ],
+        "tested_words": sum(many for _, many in claim["words"]),
+        "prefixes": 0,
+        "failing": 0,
+        "delta": claim["delta"],
+        "total_variation": claim["total_variation"],
+    }
+
+
+@pytest.mark.parametrize("answers", [lambda rows: rows[:-1], lambda rows: [*rows, rows[0]]])
+def test_as_many_answers_as_questions(answers):
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    ask = asker(model)
+    with pytest.raises(ValueError, match="zip"):
+        llr.check.verify(
+            result.certificate.as_json(), to_json(result.model), lambda ps: answers(ask(ps))
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"kind": "isan"}, "expected a file of kind 'certificate', format 1"),
+        ({"alphabet_size": 1}, "alphabet_size must be an integer of at least 2, not 1"),
+        ({"tau": "1/0"}, "tau must be a rational, not '1/0'"),
+        ({"delta": "1"}, "certificate: delta, xi or tau is out of range"),
+        ({"bounds": []}, "certificate: bounds must be an object"),
+        ({"words": {}}, "certificate: words must be a list"),
+        ({"words": [[[0]]]}, "certificate: words must be pairs of tokens and a count"),
+        ({"words": [[[0, 1], 1]]}, "certificate: [[0, 1], 1] is not a word with its count"),
+        (
+            {"words": [[[0, 1, 0, 1, 1], 1]] * 2},
+            "certificate: words must differ; repeats go into their counts",
+        ),
+    ],
+)
+def test_refusals_of_certificates_say_why(change, says):
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    with pytest.raises(ValueError, match=r".") as caught:
+        llr.check.verify(result.certificate.as_json() | change, to_json(result.model), asker(model))
+    assert str(caught.value) == says
 
 
 @pytest.mark.parametrize(
