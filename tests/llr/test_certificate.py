@@ -22,11 +22,11 @@ from llr.learning.certificate import certify, failure_limit, mean_limit
 from llr.models.base import UniformModel
 from llr.models.network import Network
 from llr.models.targets import family_target
-from llr.numbers.arithmetic import EXACT
+from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.numbers.rational import fraction
 from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
-from llr.oracles.protocol import ModelOracle, model_oracle
+from llr.oracles.protocol import FunctionOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
 from llr.storage import READERS, to_json
 
@@ -101,8 +101,9 @@ def test_mean_limit_holds_as_often_as_it_says():
 # -- certificates -------------------------------------------------------------------------------
 
 
-def certified(target, model, n=400, tau=fmpq(0), seed=0):
-    ledger = Ledger(ModelOracle(target), target.alphabet_size, target.horizon, EXACT)
+def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT):
+    oracle = model_oracle(target, arithmetic)
+    ledger = Ledger(oracle, target.alphabet_size, target.horizon, arithmetic)
     words = ModelWords(target).draw(n, target.horizon, np.random.default_rng(seed))
     return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=fmpq(0), tau=tau)
 
@@ -237,6 +238,17 @@ def rough_copy(model, by):
     return READERS["isan"](value)
 
 
+def in_float64(model):
+    """The network with its numbers rounded."""
+    value = to_json(model)
+
+    def rounded(x):
+        return [rounded(y) for y in x] if isinstance(x, list) else float(Fraction(x))
+
+    numbers = {name: rounded(value[name]) for name in ("initial_state", "transitions", "readouts")}
+    return READERS["isan"](value | numbers | {"arithmetic": "float64"})
+
+
 @pytest.mark.parametrize("by", [0, Fraction(1, 50)])
 def test_every_forgery_is_found(by):
     model = family_target("isan:T=5,k=2,d=2")
@@ -250,6 +262,43 @@ def test_every_forgery_is_found(by):
         found = llr.check.verify(claim, network, asker(model))
         assert not found["valid"], name
         assert found["problems"], name
+
+
+def test_both_arithmetics_see_the_same_distances():
+    model = family_target("isan:T=5,k=2,d=2")
+    learned = rough_copy(llr.learn(model, **GOOD).model, Fraction(1, 50))
+    exact = certified(model, learned, tau=fmpq(1, 10))
+    rough = certified(model, in_float64(learned), tau=fmpq(1, 10), arithmetic=FLOAT64)
+    assert rough.arithmetic == "float64"
+    assert exact.words == rough.words
+    assert abs(fraction(exact.next_token - rough.next_token)) < Fraction(1, 10**8)
+    assert abs(fraction(exact.failing_words - rough.failing_words)) < Fraction(1, 10**8)
+    claim = rough.as_json()
+    ask = asker(model, FLOAT64)
+    assert llr.check.verify(claim, to_json(in_float64(learned)), ask)["problems"] == []
+    for name, other in forged(claim):
+        assert not llr.check.verify(other, to_json(in_float64(learned)), ask)["valid"], name
+
+
+def test_some_failures_are_weighed_by_both():
+    """Words that start with 0, 0, 0 fail: the large stakes lose all, the small ones remain."""
+    model = family_target("isan:T=5,k=2,d=2")
+    learned = llr.learn(model, **GOOD).model
+
+    def ask(prefixes):
+        return [
+            [x + (p[:3] == (0, 0, 0)) * a for a, x in enumerate(model.logits(p))] for p in prefixes
+        ]
+
+    ledger = Ledger(FunctionOracle(lambda p: ask([p])[0]), 2, 5, EXACT)
+    words = ModelWords(model).draw(400, 5, np.random.default_rng(0))
+    honest = certify(
+        learned, ledger, words, NAT, delta=fmpq(1, 100), xi=fmpq(0), tau=fmpq(0)
+    ).as_json()
+    assert honest["failing"] == sum(many for w, many in words.items() if w[:3] == (0, 0, 0)) > 5
+    assert llr.check.verify(honest, to_json(learned), ask)["problems"] == []
+    for name, claim in forged(honest):
+        assert not llr.check.verify(claim, to_json(learned), ask)["valid"], name
 
 
 def test_logits_that_are_off_at_once_count_at_once():
