@@ -134,7 +134,6 @@ class LeanLearner:
         rng: np.random.Generator,
     ) -> None:
         self._ledger = ledger
-        self._k = alphabet_size
         self._horizon = horizon
         self._arithmetic = arithmetic
         self._schedule = schedule

@@ -22,13 +22,13 @@ from llr.learning.certificate import certify, failure_limit, mean_limit
 from llr.models.base import UniformModel
 from llr.models.network import Network
 from llr.models.targets import family_target
-from llr.numbers.arithmetic import EXACT
+from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.numbers.rational import fraction
 from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
-from llr.oracles.protocol import ModelOracle, model_oracle
+from llr.oracles.protocol import FunctionOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
-from llr.storage import to_json
+from llr.storage import READERS, to_json
 
 GOOD = {"epsilon": "0.05", "delta": "0.01"}
 
@@ -101,8 +101,9 @@ def test_mean_limit_holds_as_often_as_it_says():
 # -- certificates -------------------------------------------------------------------------------
 
 
-def certified(target, model, n=400, tau=fmpq(0), seed=0):
-    ledger = Ledger(ModelOracle(target), target.alphabet_size, target.horizon, EXACT)
+def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT):
+    oracle = model_oracle(target, arithmetic)
+    ledger = Ledger(oracle, target.alphabet_size, target.horizon, arithmetic)
     words = ModelWords(target).draw(n, target.horizon, np.random.default_rng(seed))
     return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=fmpq(0), tau=tau)
 
@@ -144,6 +145,22 @@ def test_every_learned_model_carries_one(algorithm, arithmetic):
     assert upper <= fraction(found.total_variation)
     if algorithm == "lean":
         assert fraction(found.total_variation) <= Fraction(1, 20)
+
+
+def test_float64_logits_in_another_unit_are_compared_in_nats():
+    target = family_target("parity:n=2,secret=11,nu=1/10")
+    assert str(target.unit) == "ln 9"
+    result = llr.learn(
+        lambda prefix: [float(x) for x in target.logits(prefix)],
+        alphabet_size=2,
+        horizon=3,
+        arithmetic="float",
+        unit=target.unit,
+        **GOOD,
+    )
+    assert str(result.certificate.unit) == "ln 9"
+    assert result.certificate.failing == 0
+    assert fraction(result.certificate.total_variation) <= Fraction(1, 20)
 
 
 # -- the second verifier ------------------------------------------------------------------------
@@ -211,14 +228,92 @@ def forged(claim):
     yield "unit", claim | {"logit_unit": "ln 7"}
 
 
-def test_every_forgery_is_found():
+def rough_copy(model, by):
+    """The model with the first logits of every word off by ``by`` and those after it by half."""
+    value = to_json(model)
+    for place, m in enumerate(value["readouts"]):
+        change = Fraction(by) / (2 if place else 1)
+        for row, sign in zip(m, (1, -1), strict=True):
+            row[0] = str(Fraction(row[0]) + sign * change)
+    return READERS["isan"](value)
+
+
+def in_float64(model):
+    """The network with its numbers rounded."""
+    value = to_json(model)
+
+    def rounded(x):
+        return [rounded(y) for y in x] if isinstance(x, list) else float(Fraction(x))
+
+    numbers = {name: rounded(value[name]) for name in ("initial_state", "transitions", "readouts")}
+    return READERS["isan"](value | numbers | {"arithmetic": "float64"})
+
+
+@pytest.mark.parametrize("by", [0, Fraction(1, 50)])
+def test_every_forgery_is_found(by):
     model = family_target("isan:T=5,k=2,d=2")
-    result = llr.learn(model, **GOOD)
-    network = to_json(result.model)
-    for name, claim in forged(result.certificate.as_json()):
+    learned = rough_copy(llr.learn(model, **GOOD).model, by)
+    tau = fmpq(1, 10) if by else fmpq(0)
+    honest = certified(model, learned, tau=tau).as_json()
+    network = to_json(learned)
+    assert honest["failing"] == 0
+    assert llr.check.verify(honest, network, asker(model))["valid"]
+    for name, claim in forged(honest):
         found = llr.check.verify(claim, network, asker(model))
         assert not found["valid"], name
         assert found["problems"], name
+
+
+def test_both_arithmetics_see_the_same_distances():
+    model = family_target("isan:T=5,k=2,d=2")
+    learned = rough_copy(llr.learn(model, **GOOD).model, Fraction(1, 50))
+    exact = certified(model, learned, tau=fmpq(1, 10))
+    rough = certified(model, in_float64(learned), tau=fmpq(1, 10), arithmetic=FLOAT64)
+    assert rough.arithmetic == "float64"
+    assert exact.words == rough.words
+    assert abs(fraction(exact.next_token - rough.next_token)) < Fraction(1, 10**8)
+    assert abs(fraction(exact.failing_words - rough.failing_words)) < Fraction(1, 10**8)
+    claim = rough.as_json()
+    ask = asker(model, FLOAT64)
+    assert llr.check.verify(claim, to_json(in_float64(learned)), ask)["problems"] == []
+    for name, other in forged(claim):
+        assert not llr.check.verify(other, to_json(in_float64(learned)), ask)["valid"], name
+
+
+def test_some_failures_are_weighed_by_both():
+    """Words that start with 0, 0, 0 fail: the large stakes lose all, the small ones remain."""
+    model = family_target("isan:T=5,k=2,d=2")
+    learned = llr.learn(model, **GOOD).model
+
+    def ask(prefixes):
+        return [
+            [x + (p[:3] == (0, 0, 0)) * a for a, x in enumerate(model.logits(p))] for p in prefixes
+        ]
+
+    ledger = Ledger(FunctionOracle(lambda p: ask([p])[0]), 2, 5, EXACT)
+    words = ModelWords(model).draw(400, 5, np.random.default_rng(0))
+    honest = certify(
+        learned, ledger, words, NAT, delta=fmpq(1, 100), xi=fmpq(0), tau=fmpq(0)
+    ).as_json()
+    assert honest["failing"] == sum(many for w, many in words.items() if w[:3] == (0, 0, 0)) > 5
+    assert llr.check.verify(honest, to_json(learned), ask)["problems"] == []
+    for name, claim in forged(honest):
+        assert not llr.check.verify(claim, to_json(learned), ask)["valid"], name
+
+
+def test_logits_that_are_off_at_once_count_at_once():
+    """The first logits are off by 1/50 on every word: the bound has half of that in it."""
+    model = family_target("isan:T=5,k=2,d=2")
+    learned = rough_copy(llr.learn(model, **GOOD).model, Fraction(1, 50))
+    tau = Fraction(1, 10)
+    honest = certified(model, learned, tau=fmpq(1, 10))
+    rest = fraction(failure_limit(400, 0, fmpq(1, 200))) + 4 * tau / 2
+    assert fraction(honest.failing_words) == rest + Fraction(1, 50) / 2
+    claim = honest.as_json()
+    claim["bounds"]["failing_words"] = str(rest)
+    claim["total_variation"] = str(min(map(Fraction, claim["bounds"].values())))
+    found = llr.check.verify(claim, to_json(learned), asker(model))
+    assert found["problems"] == [f"so few failures do not show TV <= {float(rest)}"]
 
 
 def test_another_model_or_target_is_found():
@@ -227,6 +322,61 @@ def test_another_model_or_target_is_found():
     claim, network = result.certificate.as_json(), to_json(result.model)
     assert not llr.check.verify(claim, network, asker(other))["valid"]
     assert not llr.check.verify(claim, to_json(other), asker(model))["valid"]
+
+
+def test_a_certificate_of_something_else_is_told_apart():
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    claim = result.certificate.as_json() | {"logit_unit": "ln 7", "arithmetic": "float64"}
+    found = llr.check.verify(claim, to_json(result.model), asker(model))
+    assert found == {
+        "valid": False,
+        "problems": [
+            "logit_unit is ln 7 in the certificate, nat in the model",
+            "arithmetic is float64 in the certificate, exact in the model",
+        ],
+        "tested_words": sum(many for _, many in claim["words"]),
+        "prefixes": 0,
+        "failing": 0,
+        "delta": claim["delta"],
+        "total_variation": claim["total_variation"],
+    }
+
+
+@pytest.mark.parametrize("answers", [lambda rows: rows[:-1], lambda rows: [*rows, rows[0]]])
+def test_as_many_answers_as_questions(answers):
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    ask = asker(model)
+    with pytest.raises(ValueError, match="zip"):
+        llr.check.verify(
+            result.certificate.as_json(), to_json(result.model), lambda ps: answers(ask(ps))
+        )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"kind": "isan"}, "expected a file of kind 'certificate', format 1"),
+        ({"alphabet_size": 1}, "alphabet_size must be an integer of at least 2, not 1"),
+        ({"tau": "1/0"}, "tau must be a rational, not '1/0'"),
+        ({"delta": "1"}, "certificate: delta, xi or tau is out of range"),
+        ({"bounds": []}, "certificate: bounds must be an object"),
+        ({"words": {}}, "certificate: words must be a list"),
+        ({"words": [[[0]]]}, "certificate: words must be pairs of tokens and a count"),
+        ({"words": [[[0, 1], 1]]}, "certificate: [[0, 1], 1] is not a word with its count"),
+        (
+            {"words": [[[0, 1, 0, 1, 1], 1]] * 2},
+            "certificate: words must differ; repeats go into their counts",
+        ),
+    ],
+)
+def test_refusals_of_certificates_say_why(change, says):
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    with pytest.raises(ValueError, match=r".") as caught:
+        llr.check.verify(result.certificate.as_json() | change, to_json(result.model), asker(model))
+    assert str(caught.value) == says
 
 
 @pytest.mark.parametrize(

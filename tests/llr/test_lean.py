@@ -194,8 +194,48 @@ def test_exchanges_bring_coefficients_back_into_the_box():
 def test_giving_up_returns_the_uniform_model():
     result = llr.learn(family_target("copy:n=2,k=2"), **GOOD, max_epochs=1)
     assert not result.accepted
+    assert result.epochs == 1
     assert isinstance(result.model, UniformModel)
     assert result.certificate is None
+
+
+def test_a_slack_that_cannot_be_lowered_is_the_end():
+    # no float64 fit is good enough for a threshold of 0
+    model = family_target("isan:T=6,k=3,d=3")
+    learner = LeanLearner(
+        Ledger(model_oracle(model, FLOAT64), 3, 6, FLOAT64),
+        alphabet_size=3,
+        horizon=6,
+        unit=model.unit,
+        arithmetic=FLOAT64,
+        schedule=LeanSchedule(0.0, 1e-8, 1e-9, False, lambda attempt: 20, 50),
+        rng=np.random.default_rng(0),
+    )
+    epochs = list(learner.epochs())
+    assert [e.outcome for e in epochs[:-1]] == ["repaired"] * (len(epochs) - 1)
+    assert (epochs[-1].outcome, epochs[-1].passed) == ("stuck", 0)
+    assert sum(e.tightened for e in epochs) == 2  # to 1e-8 / 4, and to 1e-9
+    assert learner.words == {}
+
+
+def test_every_exchange_counts():
+    # at cut 2 the rows are 1/8, 1 and 8, so that each leaves the box of the one before
+    rows = {(a,): [x, -x, 0] for a, x in enumerate((fmpq(1, 8), fmpq(1), fmpq(8)))}
+    model = TabulatedModel(3, 2, {(): [0, 0, 0]} | rows)
+    learner = LeanLearner(
+        Ledger(ModelOracle(model), 3, 2, EXACT),
+        alphabet_size=3,
+        horizon=2,
+        unit=model.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
+        rng=np.random.default_rng(0),
+    )
+    learner.table.build(np.random.default_rng(0))
+    assert learner.table.histories[1] == [(0,)]
+    done = learner.repair({(1, 0): 1, (2, 0): 1})
+    assert (done.exchanges, done.stems, done.tightened, done.stuck) == (2, [], 0, False)
+    assert learner.table.histories[1] == [(2,)]
 
 
 def test_batches_are_few():
@@ -284,8 +324,35 @@ def test_bad_ranks_are_refused(options, names):
 
 
 def test_float64_refuses_an_accuracy_below_its_own():
-    with pytest.raises(InputError, match="epsilon"):
-        llr.learn(family_target("spike:T=9"), epsilon="1e-8", delta="0.1", arithmetic="float")
+    # eight logits off by 1e-7 are a distance of 4e-7
+    with pytest.raises(InputError) as caught:
+        llr.learn(family_target("spike:T=9"), epsilon="4e-7", delta="0.1", arithmetic="float")
+    refusal = caught.value
+    assert (refusal.argument, refusal.expected) == ("epsilon", "above 1/2500000 in float64")
+
+
+def test_what_is_no_oracle_is_shown():
+    with pytest.raises(InputError) as caught:
+        llr.learn(3, alphabet_size=2, horizon=3, **GOOD)
+    assert (caught.value.argument, caught.value.value) == ("oracle", 3)
+
+
+def test_parameters_of_the_lean_learner():
+    model = family_target("isan:T=5,k=2,d=2")
+    options = {"epsilon": "1/10", "delta": "1/50"}
+    exact = llr.learn(model, **options).parameters
+    assert exact == {
+        "epsilon": fmpq(1, 10),
+        "delta": fmpq(1, 50),
+        "xi": fmpq(0),
+        "p": fmpq(1, 10),
+        "tau": fmpq(0),
+    }
+    # 5 xi / 2 = 1/40 goes to the noise; what is left is shared equally: p = 3/80 = 4 tau / 2
+    noisy = llr.learn(model, **options, xi="1/100").parameters
+    assert (noisy["xi"], noisy["p"], noisy["tau"]) == (fmpq(1, 100), fmpq(3, 80), fmpq(3, 160))
+    rough = llr.learn(model, **options, arithmetic="float").parameters
+    assert (rough["p"], rough["tau"]) == (fmpq(1, 10) - fmpq(2, 10**7), fmpq(1, 10**7))
 
 
 def test_an_oracle_that_changes_its_mind_is_refused():
@@ -313,6 +380,13 @@ def test_a_built_table_shares_rows_between_cuts():
     before = ledger.counts.distinct_prefixes
     table.table()  # the chain programs need nothing new
     assert ledger.counts.distinct_prefixes == before
+
+
+def test_a_table_of_one_token_has_one_cut():
+    table, _ = table_of(family_target("spike:T=1"))
+    (cut,) = table.table().cuts
+    assert cut.histories == ((),)
+    assert cut.futures == ((0,), (1,))
 
 
 def test_what_stands_is_kept():

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 from flint import fmpq
 
 from llr.learning.nested import NestedTable
+from llr.models.base import TabulatedModel
 from llr.models.targets import family_target
 from llr.numbers import floats, rational
 from llr.numbers.arithmetic import EXACT, FLOAT64
@@ -72,3 +75,19 @@ def test_one_large_remainder_is_weighed_in_the_mean():
     for slack, joins in ((fmpq(49, 100), (0,)), (fmpq(51, 100), ())):
         assert floats.extension(basis, row, float(slack)) == joins
         assert rational.extension(exact_basis, exact_row, slack) == joins
+
+
+def test_the_candidate_with_most_terms_is_asked_once_more():
+    # at cut 3 the rows of (1, 0) and (1, 1) are the sum of the other two and twice the first
+    values = {(): 0, (0,): 1, (1,): 0}
+    values |= {(0, 0): 1, (0, 1): 0, (1, 0): 1, (1, 1): 2}
+    values |= {p: [0, 1, 1, 0][2 * p[0] + p[1]] for p in product((0, 1), repeat=3)}
+    model = TabulatedModel(2, 4, {p: [x, -x] for p, x in values.items()})
+    for seed in range(4):
+        ledger = Ledger(ModelOracle(model), 2, 4, EXACT)
+        table = NestedTable(ledger, 2, 4, EXACT, fmpq(0))
+        table.build(np.random.default_rng(seed))
+        assert table.histories[2] == [(0, 0), (0, 1)]
+        assert len(table.stems[2]) == 2
+        assert {(1, 0, 0), (1, 0, 1)} <= set(ledger.log)
+        assert len({(1, 1, 0), (1, 1, 1)} & set(ledger.log)) == 1

@@ -48,7 +48,19 @@ from mutmut.mutation.pragma_handling import IgnoredCode
 
 TESTS = {
     "llr/numbers": ("llr", "rational", "balls", "floats", "units", "distance", "noise"),
-    "llr/learning": ("llr", "spanner", "boxed", "table", "program", "highs", "printed", "lea*"),
+    "llr/learning": (
+        "llr",
+        "spanner",
+        "boxed",
+        "table",
+        "program",
+        "highs",
+        "printed",
+        "lea*",
+        "nested",
+        "fitting",
+        "cert*",
+    ),
     "bounds": ("bounds", "*"),
 }
 """Group of modules -> folder and names of the tests that concern it."""
