@@ -40,6 +40,59 @@ class Counts:
         return asdict(self)
 
 
+class PrefixTree:
+    """Prefixes by number: each takes the same room, however long it is.
+
+    A prefix is its parent's number and its last token.  Number 0 is the empty prefix.
+    """
+
+    def __init__(self) -> None:
+        self._children: dict[tuple[int, int], int] = {}
+        self._parents: list[tuple[int, int]] = [(0, 0)]
+        self._recent: dict[Word, int] = {(): 0}
+
+    def numbers(self, prefixes: Sequence[Word]) -> list[int]:
+        """Return the numbers of prefixes; new ones get the next.
+
+        Complexity: O(1) per prefix whose parent was in this call or the last one, else its length.
+        """
+        recent, self._recent = self._recent, {(): 0}
+        found = []
+        for prefix in prefixes:
+            number = self._recent.get(prefix, recent.get(prefix))
+            if number is None:
+                shorter = prefix[:-1]
+                parent = self._recent.get(shorter, recent.get(shorter))
+                number = (
+                    self._child(parent, prefix[-1]) if parent is not None else self._walk(prefix)
+                )
+            self._recent[prefix] = number
+            found.append(number)
+        return found
+
+    def prefix(self, number: int) -> Word:
+        """Return the prefix of a number."""
+        tokens = []
+        while number:
+            number, token = self._parents[number]
+            tokens.append(token)
+        return tuple(reversed(tokens))
+
+    def _walk(self, prefix: Word) -> int:
+        number = 0
+        for token in prefix:
+            number = self._child(number, token)
+        return number
+
+    def _child(self, parent: int, token: int) -> int:
+        key = (parent, token)
+        number = self._children.get(key)
+        if number is None:
+            number = self._children[key] = len(self._parents)
+            self._parents.append(key)
+        return number
+
+
 class Ledger:
     """A logit oracle seen through a counter and a cache.
 
@@ -62,13 +115,14 @@ class Ledger:
         self._k = alphabet_size
         self._horizon = horizon
         self._arithmetic = arithmetic
-        self._rows: dict[Word, Row | floats.Array] = {}
+        self._tree = PrefixTree()
+        self._rows: dict[int, Row | floats.Array] = {}  # by the prefix's number
         self.counts = Counts()
 
     @property
     def log(self) -> list[Word]:
         """The prefixes submitted so far, in order."""
-        return list(self._rows)
+        return [self._tree.prefix(number) for number in self._rows]
 
     def row(self, prefix: Word) -> Row:
         """Return the centred answer at one prefix."""
@@ -82,30 +136,30 @@ class Ledger:
             OracleError: an answer has the wrong length or is not finite (not rational, in exact
                 arithmetic).
         """
-        self._submit(prefixes)
-        return [self._row(p) for p in prefixes]
+        return [self._row(number) for number in self._submit(prefixes)]
 
     def block(self, prefixes: Sequence[Word]) -> Matrix:
         """Return the same rows as one ``len(prefixes) x k`` matrix."""
-        self._submit(prefixes)
-        kept: list[Any] = [self._rows[p] for p in prefixes]
+        kept: list[Any] = [self._rows[number] for number in self._submit(prefixes)]
         return self._arithmetic.matrix(kept, self._k)
 
-    def _submit(self, prefixes: Sequence[Word]) -> None:
-        new = [p for p in dict.fromkeys(prefixes) if p not in self._rows]
-        for p in new:
+    def _submit(self, prefixes: Sequence[Word]) -> list[int]:
+        """Ask for what is new; return the numbers of all."""
+        for p in prefixes:
             if len(p) >= self._horizon:
                 raise InputError("prefix", p, f"at most {self._horizon - 1} tokens long")
+        numbers = self._tree.numbers(prefixes)
+        new = {n: p for n, p in zip(numbers, prefixes, strict=True) if n not in self._rows}
         if new:
-            for p, row in zip(new, self._ask(new), strict=True):
-                self._rows[p] = row
+            self._rows.update(zip(new, self._ask(list(new.values())), strict=True))
             self.counts.distinct_prefixes += len(new)
-            self.counts.tokens += sum(len(p) for p in new)
+            self.counts.tokens += sum(map(len, new.values()))
         self.counts.calls += len(prefixes)
         self.counts.cache_hits += len(prefixes) - len(new)
+        return numbers
 
-    def _row(self, prefix: Word) -> Row:
-        kept = self._rows[prefix]
+    def _row(self, number: int) -> Row:
+        kept = self._rows[number]
         return tuple(kept.tolist()) if isinstance(kept, np.ndarray) else kept
 
     def recheck(self) -> None:
@@ -114,15 +168,17 @@ class Ledger:
         Raises:
             OracleError: some answer differs from the first one.
         """
-        asked = self.log
+        asked = list(self._rows)
         many = min(self.RECHECKED, len(asked))
-        again = [asked[i * len(asked) // many] for i in range(many)]
+        numbers = [asked[i * len(asked) // many] for i in range(many)]
+        again = [self._tree.prefix(number) for number in numbers]
         self.counts.rechecks += len(again)
-        for prefix, row in zip(again, self._ask(again), strict=True):
-            if tuple(row) != tuple(self._rows[prefix]):
+        for number, prefix, row in zip(numbers, again, self._ask(again), strict=True):
+            first = self._row(number)
+            if tuple(row) != first:
                 raise OracleError(
                     f"oracle answer at prefix {shorten(prefix)} must be the same at every call, "
-                    f"not {shorten(self._shown(self._row(prefix)))} first "
+                    f"not {shorten(self._shown(first))} first "
                     f"and {shorten(self._shown(tuple(row)))} later"
                 )
 

@@ -212,10 +212,11 @@ def test_a_slack_that_cannot_be_lowered_is_the_end():
         rng=np.random.default_rng(0),
     )
     epochs = list(learner.epochs())
-    assert [e.outcome for e in epochs[:-1]] == ["repaired"] * (len(epochs) - 1)
-    assert (epochs[-1].outcome, epochs[-1].passed) == ("stuck", 0)
+    assert [e.outcome for e in epochs[:-2]] == ["repaired"] * (len(epochs) - 2)
+    assert [e.outcome for e in epochs[-2:]] == ["stuck", "measured"]
+    assert [e.passed for e in epochs[-2:]] == [0, 0]
     assert sum(e.tightened for e in epochs) == 2  # to 1e-8 / 4, and to 1e-9
-    assert learner.words == {}
+    assert sum(learner.words.values()) == epochs[-1].words == 20
 
 
 def test_every_exchange_counts():

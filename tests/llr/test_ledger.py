@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from decimal import Decimal
 from fractions import Fraction
 
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from llr.errors import OracleError
 from llr.numbers.arithmetic import EXACT, FLOAT64
-from llr.oracles.ledger import Counts, Ledger
+from llr.oracles.ledger import Counts, Ledger, PrefixTree
 
 NAN, INF = float("nan"), float("inf")
 
@@ -289,3 +290,29 @@ def test_recheck_looks_at_the_whole_log():
     ledger.rows([(0,) * n for n in range(160)])
     ledger.recheck()
     assert max(len(p) for p in oracle.batches[-1]) >= 140
+
+
+def test_a_tree_of_prefixes_numbers_each_once_and_returns_it():
+    tree = PrefixTree()
+    prefixes = [(), (1,), (1, 0, 2), (1, 0), (0, 2), (1, 0, 2)]
+    numbers = tree.numbers(prefixes)
+    assert numbers[2] == numbers[5]
+    assert len(set(numbers)) == 5
+    assert [tree.prefix(n) for n in numbers] == prefixes
+    # the same numbers later, from near and from afar
+    assert tree.numbers([(2, 2, 2), *prefixes])[1:] == numbers
+    assert tree.numbers([]) == []
+    assert tree.numbers(prefixes[::-1]) == numbers[::-1]
+
+
+def test_long_prefixes_take_no_more_room_than_short_ones():
+    def room(length):
+        tree = PrefixTree()
+        word = tuple(i % 2 for i in range(length))
+        for t in range(length + 1):
+            tree.numbers([word[:t]])
+        tree.numbers([])  # what was asked last is kept near
+        return len(tree._parents) / length, sys.getsizeof(tree._parents[-1])
+
+    assert room(1000)[0] <= 1.01
+    assert room(1000)[1] == room(10)[1]
