@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from flint import fmpq
+from flint import arb, ctx, fmpq
 
 import llr
 import llr.check
@@ -23,8 +23,8 @@ from llr.models.base import UniformModel
 from llr.models.network import Network
 from llr.models.targets import family_target
 from llr.numbers.arithmetic import EXACT, FLOAT64
-from llr.numbers.rational import fraction
-from llr.numbers.units import NAT
+from llr.numbers.rational import fraction, rational
+from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import FunctionOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
@@ -101,11 +101,11 @@ def test_mean_limit_holds_as_often_as_it_says():
 # -- certificates -------------------------------------------------------------------------------
 
 
-def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT):
+def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT, xi=fmpq(0)):
     oracle = model_oracle(target, arithmetic)
     ledger = Ledger(oracle, target.alphabet_size, target.horizon, arithmetic)
     words = ModelWords(target).draw(n, target.horizon, np.random.default_rng(seed))
-    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=fmpq(0), tau=tau)
+    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=xi, tau=tau)
 
 
 def test_a_wrong_model_is_not_certified():
@@ -264,6 +264,13 @@ def test_every_forgery_is_found(by):
         assert found["problems"], name
 
 
+def test_noise_is_added_to_both_bounds():
+    model = family_target("isan:T=5,k=2,d=2")
+    clear, noisy = (certified(model, model, xi=xi) for xi in (fmpq(0), fmpq(1, 1000)))
+    assert noisy.failing_words - clear.failing_words == fmpq(5, 2000)
+    assert noisy.next_token - clear.next_token == fmpq(5, 2000)
+
+
 def test_both_arithmetics_see_the_same_distances():
     model = family_target("isan:T=5,k=2,d=2")
     learned = rough_copy(llr.learn(model, **GOOD).model, Fraction(1, 50))
@@ -341,6 +348,43 @@ def test_a_certificate_of_something_else_is_told_apart():
         "delta": claim["delta"],
         "total_variation": claim["total_variation"],
     }
+
+
+def test_sizes_of_something_else_are_told_apart():
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    other = {"alphabet_size": 3, "horizon": 6, "words": []}
+    claim = result.certificate.as_json() | other
+    assert llr.check.verify(claim, to_json(result.model), asker(model))["problems"] == [
+        "alphabet_size is 3 in the certificate, 2 in the model",
+        "horizon is 6 in the certificate, 5 in the model",
+    ]
+
+
+def test_what_shows_nothing_is_valid():
+    model, other = (family_target(f"isan:T=5,k=2,d=2,seed={s}") for s in (0, 1))
+    honest = certified(model, other).as_json()
+    assert (honest["failing"], honest["total_variation"]) == (400, "1")
+    assert llr.check.verify(honest, to_json(other), asker(model))["valid"]
+
+
+@pytest.mark.parametrize("unit", ["ln 2", "ln 3/2", "ln 1000001/1000000"])
+def test_decimals_are_within_their_margin(unit):
+    margin, scale = llr.check.DECIMAL_MARGIN, LogitUnit.parse(unit)
+    size, off = llr.check._nats(unit)
+    one = [Fraction(1, 3), Fraction(-2), Fraction(5)]
+    two = [Fraction(7), Fraction(0), Fraction(-1)]
+    found = llr.check._decimal_distance(one, two, size)
+    with ctx.workprec(400):
+        assert abs(arb(scale.base).log() - rational(size)) < rational(off)
+        laws = []
+        for row in (one, two):
+            weights = scale.ball_weights([fmpq(x.numerator, x.denominator) for x in row])
+            laws.append([w / sum(weights, arb(0)) for w in weights])
+        truth = sum((abs(p - q) for p, q in zip(*laws, strict=True)), arb(0)) / 2
+        above = rational(found) - truth
+        assert above > 0
+        assert above < 2 * rational(margin)
 
 
 @pytest.mark.parametrize("answers", [lambda rows: rows[:-1], lambda rows: [*rows, rows[0]]])

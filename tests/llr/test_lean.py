@@ -75,6 +75,10 @@ def test_counts_add_up(target):
     result = llr.learn(model, **GOOD, seed=3, on_epoch=seen.append)
     assert [e.number for e in seen] == list(range(1, result.epochs + 1))
     assert seen[-1].outcome == "accepted"
+    passed = 0
+    for epoch in seen:
+        passed = 0 if epoch.outcome == "repaired" else passed + epoch.words
+        assert (epoch.words > 0, epoch.passed) == (True, passed)
     counts = result.counts
     assert counts.distinct_prefixes == len(set(result.ledger.log)) == len(result.ledger.log)
     assert result.learning_prefixes + result.certifying_prefixes == counts.distinct_prefixes
@@ -164,6 +168,14 @@ def test_noise_is_not_taken_for_rank(noise, arithmetic):
     assert all(m <= r for m, r in zip(result.basis_sizes[1:], model.cut_ranks()[1:], strict=True))
     apart = total_variation(model, result.model).enclosure
     assert apart.upper <= 6 * Fraction(1, 10**6)
+
+
+def test_noise_asks_for_more_columns():
+    model = family_target("isan:T=8,k=4,d=4")
+    clear, noisy = (
+        llr.learn(model, **GOOD, arithmetic="float", xi=xi).learning_prefixes for xi in (0, "1e-6")
+    )
+    assert clear < noisy
 
 
 def test_exchanges_bring_coefficients_back_into_the_box():
