@@ -28,7 +28,7 @@ Source: Clopper-Pearson; betting after Ville; the couplings are those of [P] Lem
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -149,27 +149,37 @@ def certify(
     """
     horizon, n = model.horizon, sum(words.values())
     guesses = model_oracle(model, model.arithmetic)
-    off: dict[Word, fmpq] = {}
-    apart: dict[Word, fmpq] = {}
-    for t in range(horizon if words else 0):
-        prefixes = list(dict.fromkeys(word[:t] for word in words))
-        compare = _compare_exact if model.arithmetic is EXACT else _compare_floats
-        differences, distances = compare(
-            unit, ledger.block(prefixes), guesses.logits(prefixes), model.arithmetic
-        )
-        off.update(zip(prefixes, differences, strict=True))
-        apart.update(zip(prefixes, distances, strict=True))
-    failing = sum(
-        many for word, many in words.items() if any(off[word[:t]] > tau for t in range(horizon))
-    )
+    compare = _compare_exact if model.arithmetic is EXACT else _compare_floats
     kappa = tau / 2
     reach = 1 + (horizon - 1) * kappa
+    first = ZERO
+    failed: set[Word] = set()
+    stopped: set[Word] = set()
+    z = dict.fromkeys(words, ZERO)
+    for t in range(horizon if words else 0):
+        place: dict[Word, int] = {}
+        for word in words:
+            place.setdefault(word[:t], len(place))
+        prefixes = list(place)
+        off, apart = compare(
+            unit, ledger.block(prefixes), guesses.logits(prefixes), model.arithmetic
+        )
+        if t == 0:
+            first = off[0]
+        for word in words:
+            i = place[word[:t]]
+            if off[i] > tau:
+                failed.add(word)
+            if word not in stopped:
+                z[word] += apart[i] if apart[i] <= kappa else 1
+                if apart[i] > kappa:
+                    stopped.add(word)
+    failing = sum(words[word] for word in failed)
     sums: dict[fmpq, int] = {}
     for word, many in words.items():
-        z = _rounded_up(_stopped_sum((apart[word[:t]] for t in range(horizon)), kappa) / reach)
-        sums[z] = sums.get(z, 0) + many
+        value = _rounded_up(z[word] / reach)
+        sums[value] = sums.get(value, 0) + many
     noise = horizon * xi / 2
-    first = off[()] if words else ZERO
     limit = failure_limit(n, failing, delta / 2)
     return Certificate(
         alphabet_size=model.alphabet_size,
@@ -238,15 +248,6 @@ def _least_step(likely: Callable[[int], bool]) -> fmpq:
         else:
             high = middle
     return fmpq(min(high + 1, GRID), GRID)
-
-
-def _stopped_sum(distances: Iterable[fmpq], kappa: fmpq) -> fmpq:
-    found = ZERO
-    for distance in distances:
-        if distance > kappa:
-            return found + 1
-        found += distance
-    return found
 
 
 def _rounded_up(z: fmpq) -> fmpq:

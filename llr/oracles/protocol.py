@@ -14,6 +14,7 @@ from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Row
 
 MAX_REMEMBERED_STATES = 1 << 16
+MAX_NEAR_STATES = 1 << 12
 
 
 @runtime_checkable
@@ -81,7 +82,7 @@ class Float64Oracle:
 
     def logits(self, prefixes: Sequence[Word]) -> Any:
         """Return the logits at each prefix in nats, one row per prefix."""
-        if len(self._states) > MAX_REMEMBERED_STATES:
+        if len(self._states) > MAX_NEAR_STATES:
             near = (q for p in prefixes for q in (p, p[:-1]) if q in self._states)
             self._states = {(): self._network.start} | {q: self._states[q] for q in near}
         missing: dict[int, dict[Word, None]] = {}
