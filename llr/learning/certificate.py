@@ -205,10 +205,9 @@ def failure_limit(n: int, failing: int, delta: fmpq) -> fmpq:
         return fmpq(1)
 
     def likely(step: int) -> bool:
-        p, tail, term = fmpq(step, GRID), arb(0), arb(1)
+        p = fmpq(step, GRID)
         with ctx.workprec(BITS):
-            term = arb(1 - p) ** n
-            tail = term
+            tail = term = arb(1 - p) ** n
             for i in range(1, failing + 1):
                 term = term * (n - i + 1) / i * arb(p / (1 - p))
                 tail += term

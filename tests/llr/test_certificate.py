@@ -350,6 +350,20 @@ def test_a_certificate_of_something_else_is_told_apart():
     }
 
 
+def test_refusals_of_models_say_why():
+    model = family_target("isan:T=5,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    claim, network = result.certificate.as_json(), to_json(result.model)
+    for broken, says in (
+        (network | {"kind": "tabulated"}, "expected a file of kind 'isan', format 1"),
+        (network | {"initial_state": ["x"]}, "Invalid literal for Fraction: 'x'"),
+        ({n: x for n, x in network.items() if n != "readouts"}, "model: KeyError('readouts')"),
+    ):
+        with pytest.raises(ValueError, match=r".") as caught:
+            llr.check.verify(claim, broken, asker(model))
+        assert says in str(caught.value)
+
+
 def test_sizes_of_something_else_are_told_apart():
     model = family_target("isan:T=5,k=2,d=2")
     result = llr.learn(model, **GOOD)

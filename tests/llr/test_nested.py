@@ -91,3 +91,14 @@ def test_the_candidate_with_most_terms_is_asked_once_more():
         assert len(table.stems[2]) == 2
         assert {(1, 0, 0), (1, 0, 1)} <= set(ledger.log)
         assert len({(1, 1, 0), (1, 1, 1)} & set(ledger.log)) == 1
+
+
+@pytest.mark.parametrize(("off", "stems"), [(fmpq(1, 50), 1), (fmpq(1, 40), 2)])
+def test_a_prediction_may_be_off_by_the_slack_of_both_rows(off, stems):
+    # the rows of (0) and (1) agree on the empty stem; the coefficient 1 allows twice the slack
+    values = {(): 0, (0,): 1, (1,): 1, (0, 0): 1, (0, 1): 1, (1, 0): 1 + off, (1, 1): 1 + off}
+    model = TabulatedModel(2, 3, {p: [x, -x] for p, x in values.items()})
+    ledger = Ledger(ModelOracle(model), 2, 3, EXACT)
+    table = NestedTable(ledger, 2, 3, EXACT, fmpq(1, 100))
+    table.build(np.random.default_rng(0))
+    assert len(table.stems[1]) == stems
