@@ -1,9 +1,10 @@
 """A second, small verifier of certificates; it needs the standard library alone.
 
-It shares no code with the learner.  It asks the target again for the logits along every word of
-the evidence, computes the learned network's own, and recomputes both bounds: the probabilities of
-the Clopper-Pearson limit and of the bet exactly, in fractions.  See
-:mod:`llr.learning.certificate` for what is claimed and why it follows.
+It shares no code with the learner. What it cannot know is that the words were drawn afresh. It
+asks the target again for the logits along every word of the evidence, computes the learned
+network's own, and recomputes both bounds: the probabilities of the Clopper-Pearson limit and of
+the bet exactly, in fractions. See :mod:`llr.learning.certificate` for what is claimed and why it
+follows.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def verify(certificate: Mapping[str, Any], model: Mapping[str, Any], ask: Ask) -
     noise = claim.horizon * claim.xi / 2
     first = off.get((), Fraction(0))
     limit = claim.failing_words - ((claim.horizon - 1) * claim.tau + first) / 2 - noise
-    if not _rare(limit, n, failing, claim.delta / 2):
+    if claim.failing_words < 1 and not _rare(limit, n, failing, claim.delta / 2):
         problems.append(f"so few failures do not show TV <= {float(claim.failing_words)}")
     kappa = claim.tau / 2
     reach = 1 + (claim.horizon - 1) * kappa
@@ -73,7 +74,9 @@ def verify(certificate: Mapping[str, Any], model: Mapping[str, Any], ask: Ask) -
         z = _stopped_sum([apart[word[:t]] for t in range(claim.horizon)], kappa) / reach
         z = Fraction(math.ceil(z * 2**32), 2**32)
         sums[z] = sums.get(z, 0) + many
-    if not _lost((claim.next_token - noise) / reach, sums, claim.delta / 2):
+    if claim.next_token < 1 and not _lost(
+        (claim.next_token - noise) / reach, sums, claim.delta / 2
+    ):
         problems.append(f"the next-token distances do not show TV <= {float(claim.next_token)}")
     if claim.total_variation != min(claim.failing_words, claim.next_token):
         problems.append("total_variation is not the smaller bound")
@@ -148,6 +151,14 @@ class _Network:
             self.readouts = [[[read(x) for x in row] for row in m] for m in value["readouts"]]
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(f"model: {error!r}") from None
+        d, k, horizon = len(self.start), self.k, self.horizon
+        if (
+            len(self.steps) not in (horizon - 1, horizon)
+            or any(len(step) != k or any(not _sized(m, d, d) for m in step) for step in self.steps)
+            or len(self.readouts) != horizon
+            or not all(_sized(m, k, d) for m in self.readouts)
+        ):
+            raise ValueError("model: initial_state, transitions or readouts have another shape")
 
     def logits(self, state: list[Any], t: int) -> list[Any]:
         """Return the centred logits of token t + 1."""
@@ -158,6 +169,12 @@ class _Network:
     def step(self, state: list[Any], t: int, token: int) -> list[Any]:
         """Return the state after token t + 1."""
         return _apply(self.steps[t][token], state)
+
+
+def _sized(matrix: list[list[Any]], rows: int, columns: int) -> bool:
+    numbers = [x for row in matrix for x in row]
+    whole = len(matrix) == rows and all(len(row) == columns for row in matrix)
+    return whole and all(abs(x) < math.inf for x in numbers)
 
 
 def _apply(matrix: list[list[Any]], column: list[Any]) -> list[Any]:
@@ -199,7 +216,12 @@ def _nats(unit: str) -> tuple[Fraction, Fraction]:
         return Fraction(1), Fraction(0)
     if not unit.startswith("ln "):
         raise ValueError(f'certificate: logit_unit must be "nat" or "ln q", not {unit!r}')
-    base = Fraction(unit[3:])
+    try:
+        base = Fraction(unit[3:])
+    except (ValueError, ZeroDivisionError):
+        base = Fraction(0)
+    if base <= 1:
+        raise ValueError(f'certificate: logit_unit must be "nat" or "ln q", q > 1, not {unit!r}')
     with localcontext(DIGITS):
         size = Fraction((Decimal(base.numerator) / Decimal(base.denominator)).ln())
     return size, DECIMAL_MARGIN

@@ -367,8 +367,17 @@ def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
         decimal(claim.get("xi", 0), "xi") if how else fmpq(0),
         check_size(how.get("seed", 0), 0, "oracle.seed"),
     )
-    if isinstance(claim, dict) and claim.get("horizon") != model.horizon:
-        raise InputError(certificate, claim.get("horizon"), f"of horizon {model.horizon}")
+    if isinstance(claim, dict):
+        own = {
+            "alphabet_size": model.alphabet_size,
+            "horizon": model.horizon,
+            "logit_unit": str(model.unit if numbers is EXACT else llr.NAT),
+        }
+        for name, value in own.items():
+            if claim.get(name) != value:
+                raise InputError(
+                    f"{name} of {certificate}", claim.get(name), f"{value}, the target's"
+                )
 
     def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
         rows = oracle.logits(prefixes)

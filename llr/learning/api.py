@@ -11,7 +11,7 @@ from flint import fmpq
 
 from llr.analysis.counting import counting_limit
 from llr.errors import InputError, ShownAs
-from llr.learning.certificate import Certificate, certify
+from llr.learning.certificate import GRID, Certificate, certify
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM
@@ -53,6 +53,7 @@ class Outcome:
         infeasible_epochs: those that ended because coefficients left the box.
         witnesses: futures (lean: stems) added because of a mistake, per cut s = 1..T.
         basis_sizes: basis histories, per cut s = 1..T.
+        ranks: what they say about the cut ranks.
         programs: chain programs solved.
         learning_prefixes: distinct prefixes asked before the model last changed.
         words: the fresh words that the accepted model passed, with counts.
@@ -66,6 +67,7 @@ class Outcome:
     infeasible_epochs: int
     witnesses: tuple[int, ...]
     basis_sizes: tuple[int, ...]
+    ranks: tuple[int, ...]
     programs: int
     learning_prefixes: int
     words: Words
@@ -219,8 +221,10 @@ def lean_schedule(
         least = text(inner * tau / 2)
         raise InputError("epsilon", ShownAs(text(epsilon)), f"above {least} in float64")
 
+    drawn_for = max(p - fmpq(2, GRID), p / 2)  # certificates are rounded up
+
     def validation(attempt: int) -> int:
-        return (balls.log(2 * attempt * (attempt + 1) / delta) / p).ceil()
+        return (balls.log(2 * attempt * (attempt + 1) / delta) / drawn_for).ceil()
 
     schedule = LeanSchedule(
         threshold=arithmetic.from_nats(tau, unit),
@@ -382,7 +386,7 @@ def learn(
         counts=ledger.counts,
         learning_prefixes=outcome.learning_prefixes,
         certifying_prefixes=ledger.counts.distinct_prefixes - outcome.learning_prefixes,
-        counting_limit=counting_limit(k, outcome.basis_sizes if cut_ranks is None else cut_ranks),
+        counting_limit=counting_limit(k, outcome.ranks if cut_ranks is None else cut_ranks),
         limit_source="learned" if cut_ranks is None else "target",
         algorithm=algorithm,
         arithmetic=numbers.name,
@@ -412,11 +416,17 @@ def _run_printed(
         infeasible_epochs=infeasible,
         witnesses=tuple(witnesses),
         basis_sizes=epoch.table.basis_sizes + ((0,) if len(witnesses) > 1 else ()),
+        ranks=_with_last(epoch.table.basis_sizes, len(witnesses), epoch.table.alphabet_size),
         programs=programs,
         learning_prefixes=epoch.learning_prefixes,
         words=epoch.validation_words,
         attempt=epoch.number,
     )
+
+
+def _with_last(sizes: tuple[int, ...], horizon: int, k: int) -> tuple[int, ...]:
+    """Return basis sizes with the largest rank that cut T can have, which has no basis."""
+    return sizes if horizon == 1 else (*sizes, min(k - 1, k * sizes[-1]))
 
 
 def _run_lean(
@@ -445,6 +455,7 @@ def _run_lean(
         infeasible_epochs=infeasible,
         witnesses=tuple(witnesses),
         basis_sizes=tuple(map(len, learner.table.histories)),
+        ranks=tuple(map(len, learner.table.histories)),
         programs=0,
         learning_prefixes=learner.learning_prefixes,
         words=learner.words,

@@ -12,7 +12,11 @@ computed, each with confidence 1 - delta/2, and the smaller one counts:
   Then TV(M, Q) <= E Z: couple the two token by token as long as the words agree.  Z lies in
   [0, 1 + (T-1) kappa].  A mean of at least m would let a fair bet against it, the capital
   prod (1 - lam (Z_i - m)) averaged over stakes lam, reach 2/delta with probability at most delta/2
-  (Ville); so m is a bound once the capital has reached that.
+  (Ville); so m is a bound once the capital has reached that, and so is every larger m: for each
+  stake, a part of the largest 1/(1-m), the capital grows with m.
+
+Words are drawn by thresholds that are rounded to 2^-64 (in float64 to about 2^-51); the grid that
+bounds are rounded up to is far coarser than what that changes.
 
 The target itself is within T xi / 2 of M for an oracle whose logits are off by xi.
 
@@ -191,8 +195,8 @@ def certify(
         tau=tau,
         words=tuple(words.items()),
         failing=failing,
-        failing_words=limit + ((horizon - 1) * tau + first) / 2 + noise,
-        next_token=reach * mean_limit(sums, delta / 2) + noise,
+        failing_words=min(fmpq(1), limit + ((horizon - 1) * tau + first) / 2 + noise),
+        next_token=min(fmpq(1), reach * mean_limit(sums, delta / 2) + noise),
     )
 
 

@@ -237,11 +237,18 @@ class LeanLearner:
         done = Repairs()
         while (failure := self._first_failure(list(words))) is not None:
             prefix, outside = failure
+            end = len(prefix) + 1
             if outside:
-                self._exchange(prefix)
-                done.exchanges += 1
-                continue
-            cut = self._localise(prefix)
+                longer = self._disproof(prefix)
+                if longer is None:
+                    if prefix in self.table.histories[end - 1]:
+                        done.stuck = True
+                        return done
+                    self._exchange(prefix)
+                    done.exchanges += 1
+                    continue
+                prefix = longer
+            cut = self._localise(prefix, end)
             stem = prefix[cut - 1 :]
             if stem not in self.table.stems[cut - 1]:
                 self.table.add_stem(cut, stem)
@@ -252,6 +259,22 @@ class LeanLearner:
                 done.stuck = True
                 return done
         return done
+
+    def _disproof(self, prefix: Word) -> Word | None:
+        """Return the prefix with a stem of its cut on which its coefficients are wrong; or None.
+
+        Coefficients outside the box call for an exchange only if they are those of the prefix's own
+        row; else they come from a relation that does not hold.
+        """
+        s = len(prefix) + 1
+        c = self._path(prefix)[-1]
+        allowed = self._schedule.threshold * (1 + sum(abs(x) for x in c))
+        for stem in self.table.stems[s - 1]:
+            longer = prefix + stem
+            pairs = zip(self._estimate(s, c, longer), self._ledger.row(longer), strict=True)
+            if max(abs(x - y) for x, y in pairs) > allowed:
+                return longer
+        return None
 
     def _first_failure(self, words: list[Word]) -> tuple[Word, bool] | None:
         """Return the first of the shortest prefixes at which the model fails one of these words.
@@ -283,16 +306,16 @@ class LeanLearner:
                 return prefixes[wrong], False
         return None
 
-    def _localise(self, prefix: Word) -> int:
-        """Return a cut s such that E(s - 1) is right and E(s) is wrong after ``prefix``.
+    def _localise(self, prefix: Word, end: int) -> int:
+        """Return a cut s <= ``end`` such that E(s - 1) is right and E(s) wrong after ``prefix``.
 
         The search keeps |E(s) - E(1)| <= tau (s-1)/t at its lower end and > at its upper end, so
         that the two cuts that it ends with differ by more than tau / t.
         """
-        t = len(prefix)
+        t = end - 1
         truth = self._ledger.row(prefix)
-        path = self._path(prefix)
-        low, high = 1, t + 1
+        path = self._path(prefix[:t])
+        low, high = 1, end
         while high - low > 1:
             middle = (low + high) // 2
             found = self._estimate(middle, path[middle - 1], prefix)

@@ -35,7 +35,7 @@ OVERSAMPLING = 2
 class NestedTable:
     """Basis histories and stems at every cut, grown by asking.
 
-    What stands is kept: a basis grows by histories and by stems, and no row is given up.
+    What stands is kept: a basis grows by histories and by stems; only an exchange gives a row up.
 
     Args:
         ledger: asked for rows.

@@ -559,3 +559,49 @@ def test_float64_models_have_networks_too():
     assert np.allclose(
         Network(rough).read(0, Network(rough).start[np.newaxis])[0], rough.logits(()), atol=1e-14
     )
+
+
+@pytest.mark.parametrize("unit", ["ln 1/2", "ln 1", "ln 0", "ln -2", "ln 1/0", "ln x", "bit"])
+def test_units_that_are_none_are_refused(unit):
+    model = family_target("isan:T=3,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    claim = result.certificate.as_json() | {"logit_unit": unit}
+    network = to_json(result.model) | {"logit_unit": unit}
+    with pytest.raises(ValueError, match="logit_unit"):
+        llr.check.verify(claim, network, asker(model))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"transitions": []},
+        {"readouts": []},
+        {"initial_state": []},
+        {"readouts": [[["1"]]] * 3},
+        {"transitions": [[[["1"]]] * 2] * 2},
+    ],
+)
+def test_networks_of_another_shape_are_refused(change):
+    model = family_target("isan:T=3,k=2,d=2")
+    result = llr.learn(model, **GOOD)
+    with pytest.raises(ValueError, match="model"):
+        llr.check.verify(result.certificate.as_json(), to_json(result.model) | change, asker(model))
+
+
+def test_a_unit_changed_in_both_files_is_not_the_target_s(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = "isan:T=4,k=2,d=2"
+    run("learn", target, "--epsilon", "0.1", "--out", "m.json", "--certificate", "c.json")
+    for name in ("m.json", "c.json"):
+        value = json.loads(Path(name).read_text())
+        Path(name).write_text(json.dumps(value | {"logit_unit": "ln 2"}))
+    done = run("check", "c.json", "m.json", target)
+    assert done.exit_code == 2
+    assert "logit_unit" in done.output
+
+
+def test_bounds_that_say_nothing_are_one():
+    model = family_target("perturbed:T=16,k=2,d=3,xi=1/10")
+    result = llr.learn(model, arithmetic="float", rank=1, epsilon="0.5", delta="0.1")
+    assert result.certificate.failing_words <= 1
+    assert result.certificate.next_token <= 1

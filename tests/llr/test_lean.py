@@ -442,3 +442,38 @@ def test_where_noise_keeps_words_from_passing_fresh_words_decide():
     assert sum(many for _, many in result.certificate.words) == seen[-1].words
     assert result.accepted is (result.certificate.total_variation <= fmpq(1, 100))
     assert result.accepted
+
+
+@pytest.mark.parametrize("last", [fmpq(1, 2), fmpq(0)])
+@pytest.mark.parametrize("seed", [2, 16, 20, 21])
+def test_a_prefix_that_belies_its_coefficients_is_no_exchange(last, seed):
+    """Its coefficients leave the box because of a relation that fails, not because of its row."""
+    rows = {
+        (): [0] * 4,
+        (0,): [3, -1, -1, -1],
+        (1,): [-1, 3, -1, -1],
+        (2,): [-1, -1, 3, -1],
+        (3,): [1, 1, 1, -3],
+    }
+    for i, a in product(range(4), repeat=2):
+        size = (3 if a == 0 else last) if i == 3 else 1
+        rows[i, a] = [2 * size, 0, 0, -2 * size]
+    model = TabulatedModel(4, 3, rows)
+    result = llr.learn(model, epsilon="0.1", delta="0.1", xi="1/1000", seed=seed)
+    assert result.accepted
+    assert total_variation(model, result.model).enclosure.upper <= Fraction(1, 10)
+
+
+@pytest.mark.parametrize("epsilon", ["1e-4", "1e-5"])
+def test_an_accepted_model_is_certified_to_epsilon(epsilon):
+    result = llr.learn(family_target("spike:T=2"), epsilon=epsilon, delta="0.01")
+    assert result.accepted
+    assert fraction(result.certificate.total_variation) <= Fraction(epsilon)
+
+
+def test_the_limit_from_learned_ranks_counts_the_last_cut():
+    model = family_target("isan:T=6,k=2,d=3")
+    oracle = ModelOracle(model)
+    for algorithm in ("lean", "printed"):
+        result = llr.learn(oracle, alphabet_size=2, horizon=6, algorithm=algorithm, **GOOD)
+        assert (result.counting_limit, result.limit_source) == (39, "learned")
