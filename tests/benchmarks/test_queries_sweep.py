@@ -84,18 +84,15 @@ def test_sweep(benchmark, baseline, name):
 
 
 def test_memory_against_the_horizon(benchmark, baseline):
-    """What is learned grows linearly; what is kept to certify it does not.
-
-    The ledger keeps every prefix as a tuple of up to T - 1 tokens, n T of them for n fresh words.
-    """
-    horizons = (32, 64, 128, 256)
+    """What is learned grows linearly, and so does the memory that it takes to learn and certify."""
+    horizons = (64, 128, 256)
 
     def run():
         peaks, numbers, tokens = [], [], []
         for horizon in horizons:
             tracemalloc.start()
             _, result = learned(
-                f"isan:T={horizon},k=2,d=2,seed=0", epsilon="1/10", delta=DELTA, seed=0
+                f"isan:T={horizon},k=2,d=2,seed=0", epsilon="1/20", delta=DELTA, seed=0
             )
             peaks.append(tracemalloc.get_traced_memory()[1])
             tracemalloc.stop()
@@ -113,3 +110,4 @@ def test_memory_against_the_horizon(benchmark, baseline):
     benchmark.extra_info.update({name: str(fit) for name, fit in fits.items()})
     benchmark.extra_info["peak bytes at T"] = dict(zip(horizons, peaks, strict=True))
     assert 0.9 <= fits["numbers"].exponent <= 1.1
+    assert fits["peak bytes"].exponent <= 1.35
