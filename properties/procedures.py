@@ -143,13 +143,14 @@ def learn_boolean(
     epsilon: object = "0.01",
     delta: object = "0.01",
     seed: int = 0,
+    algorithm: str = "printed",
 ) -> BooleanRun:
     """Learn f: {0,1}^n -> [-1, 1] from queries by learning a language model, and transform it.
 
     Args:
         bits: n >= 1, small enough to enumerate.
         f: rational values in [-1, 1].
-        epsilon, delta, seed: of the learner.
+        epsilon, delta, seed, algorithm: of the learner.
 
     Raises:
         InputError: f leaves [-1, 1].
@@ -167,7 +168,7 @@ def learn_boolean(
         epsilon=epsilon,
         delta=delta,
         seed=seed,
-        algorithm="printed",
+        algorithm=algorithm,
     )
 
     def learned(x: Word) -> fmpq:

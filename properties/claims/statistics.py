@@ -25,7 +25,7 @@ from bounds.validation import clopper_pearson, words_to_pass
 from llr.analysis.distance import total_variation
 from llr.learning.api import learn
 from llr.learning.certificate import certify
-from llr.learning.lean import LeanEpoch
+from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.learning.table import Cut, read_rows
 from llr.models.base import LanguageModel, TabulatedModel, UniformModel, Word, words
@@ -233,6 +233,37 @@ def learned(rng: np.random.Generator, repeat: bool = False) -> Measurement:
     return _bad_mass(target, result.ledger, epochs[-1], threshold)
 
 
+def lean_accepted(rng: np.random.Generator, factor: int = 1) -> Measurement:
+    """Measure the mass of wrong words of the network that the lean learner accepts, against p."""
+    target = conjunction(int(rng.integers(3, 6)))
+    learner = LeanLearner(
+        Ledger(ModelOracle(target), 2, target.horizon, EXACT),
+        alphabet_size=2,
+        horizon=target.horizon,
+        unit=target.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(
+            fmpq(0),
+            fmpq(0),
+            fmpq(0),
+            False,
+            lambda attempt: words_to_pass(ALLOWED, ACCEPTANCE_RISK) // factor,
+            1000,
+        ),
+        rng=rng,
+    )
+    assert list(learner.epochs())[-1].outcome == "accepted"
+    network = learner.table.isan(target.unit)
+    truth = ModelOracle(target)
+    wrong = {
+        p
+        for t in range(target.horizon)
+        for p in words(2, t)
+        if tuple(network.read(network.state_of(p))) != tuple(truth.logits([p])[0])
+    }
+    return Measurement(mass_of(target, wrong), Real(ALLOWED))
+
+
 def label_coverage(rng: np.random.Generator, fewer: int = 0) -> Measurement:
     """Measure the rate of wrong labels of a noisy parity against its Clopper-Pearson limit.
 
@@ -412,12 +443,15 @@ def entries_without_union(rng: np.random.Generator) -> Measurement:
 _BITS, _ACCURACY, FUNCTION_RISK = 4, fmpq(1, 60), fmpq(1, 20)
 
 
-def boolean_function(rng: np.random.Generator, factor: fmpq = fmpq(1)) -> Measurement:
+def boolean_function(
+    rng: np.random.Generator, factor: fmpq = fmpq(1), algorithm: str = "printed"
+) -> Measurement:
     """Measure E|f - fhat| of a learned random 2-sparse f against the corollary at epsilon.
 
     Args:
         rng: draws f = +-1/2 chi_S +- 1/4 chi_S' and the words.
         factor: sabotage: the label's logit is this multiple of f.
+        algorithm: "printed" or "lean".
     """
     place = {x: i for i, x in enumerate(words(2, _BITS))}
     chosen = rng.choice(1 << _BITS, 2, replace=False)
@@ -432,7 +466,12 @@ def boolean_function(rng: np.random.Generator, factor: fmpq = fmpq(1)) -> Measur
         return value
 
     found = learn_boolean(
-        _BITS, lambda x: f(x) * factor, epsilon=_ACCURACY, delta=FUNCTION_RISK, seed=_seed(rng)
+        _BITS,
+        lambda x: f(x) * factor,
+        epsilon=_ACCURACY,
+        delta=FUNCTION_RISK,
+        seed=_seed(rng),
+        algorithm=algorithm,
     )
     # the transform is its own inverse but for the factor 2^n
     guessed = fourier_transform(_BITS, lambda s: found.coefficients.get(s, fmpq(0)))
@@ -540,6 +579,16 @@ _DECLARED = (
         ("lemma-5.7-sharp",),
     ),
     _claim(
+        "lean-drawn",
+        "the lean learner accepts a network with p_bad > p with probability <= delta (T = 4..6)",
+        "end-to-end validation (exact binomial)",
+        "sharpened",
+        lean_accepted,
+        (Twin("a third of the fresh words", lambda g: lean_accepted(g, 3)),),
+        Trials(ACCEPTANCE_RISK, 500),
+        ("lemma-5.7-sharp",),
+    ),
+    _claim(
         "attempts-drawn",
         "llr.learn: the accepted table has p_bad <= epsilon / 2 but for delta, over all epochs",
         "validation over an unknown number of attempts",
@@ -616,6 +665,16 @@ _DECLARED = (
         "sharpened",
         boolean_function,
         (Twin("the label's logit is f / 2", lambda g: boolean_function(g, fmpq(1, 2))),),
+        Trials(FUNCTION_RISK, 150),
+        ("corollary-5.15", "corollary-5.15-label"),
+    ),
+    _claim(
+        "corollary-5.15-lean-drawn",
+        "the same with the lean learner: E|f - fhat| <= 2 epsilon / (2 sigma'(2)) but for delta",
+        "[P] Corollary 5.15, lean learner",
+        "sharpened",
+        lambda g: boolean_function(g, algorithm="lean"),
+        (Twin("the label's logit is f / 2", lambda g: boolean_function(g, fmpq(1, 2), "lean")),),
         Trials(FUNCTION_RISK, 150),
         ("corollary-5.15", "corollary-5.15-label"),
     ),
