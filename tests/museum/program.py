@@ -23,7 +23,7 @@ class BoxDropped(BoxedSystem):
     def solve(self, b):
         values = self._basic_values(b)
         if (rational.matrix([values], self.rank) * self._basic_rows).entries() != list(b):
-            return self._inconsistent(b, values)
+            return self._inconsistent(b, self._cleared.combine(values))
         solution = [fmpq(0)] * self.unknowns
         for i, x in zip(self.basic, values, strict=True):
             solution[i] = x
@@ -83,6 +83,11 @@ class OneTokenValues(ExactChainProgram):
         return self._table.block(s, futures)
 
 
+def read_by(kind):
+    """Return what reads a table with this kind of program."""
+    return lambda table, relaxed=False: kind(table)
+
+
 PROGRAMS = [
     Piece(
         "box dropped",
@@ -109,7 +114,7 @@ PROGRAMS = [
         "sign slip in (10c)",
         "+ in place of - where two cuts are coupled; no effect while cuts are solved one by one",
         "witness-new",
-        {READ: SignSlip, TESTED: SignSlip},
+        {READ: read_by(SignSlip), TESTED: SignSlip},
         target(4, 2, 1, noisy=True),
     ),
 ]
@@ -136,7 +141,7 @@ LEARNED = [
         "one-token cache",
         "only one-token values are stored, and read in place of R(y.a); [P], end of Algorithm 1",
         "telescope",
-        {READ: OneTokenValues, TESTED: OneTokenValues},
+        {READ: read_by(OneTokenValues), TESTED: OneTokenValues},
         target(2, 2, 1, noisy=True),
     ),
     Piece(

@@ -9,7 +9,7 @@ from itertools import count, product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import find, given, settings
 
 from llr.errors import InputError, OracleError
 from llr.models.families import noisy_parity
@@ -459,9 +459,10 @@ def test_targets_of_every_family_and_size():
         "table",
     }
     sizes = set().union(*seen.values())
-    assert {k for k, _ in sizes} >= {2, 3, 8}
+    assert {k for k, _ in sizes} >= {2, 3}
     assert {t for _, t in sizes} == {1, 2, 3, 4, 5}
-    assert {(8, 1), (8, 2)} & sizes
+    largest = find(small_targets(), lambda target: target.model.alphabet_size == 8)
+    assert largest.model.horizon <= 2
 
 
 @pytest.mark.parametrize(
