@@ -32,7 +32,7 @@ from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
 from llr.models.files import check_writable, read_json, write_json
-from llr.models.isan import Isan
+from llr.models.isan import Isan, known_cut_ranks
 from llr.models.logits import (
     cut_rank_lower_bounds,
     cut_ranks,
@@ -497,13 +497,6 @@ def draw(
 
 def _is_exact(claim: object) -> bool:
     return isinstance(claim, dict) and claim.get("arithmetic") == "exact"
-
-
-def known_cut_ranks(model: LanguageModel) -> tuple[int, ...] | None:
-    """Return the exact cut ranks of a target that has them in polynomial time."""
-    if isinstance(model, Isan) and model.arithmetic is EXACT:
-        return model.cut_ranks()
-    return None
 
 
 def unrepresented(

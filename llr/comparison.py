@@ -16,7 +16,7 @@ from llr.analysis.counting import counting_limit
 from llr.baselines import automata, fourier, tabulation
 from llr.learning import api
 from llr.models.base import LanguageModel
-from llr.models.isan import Isan
+from llr.models.isan import Isan, known_cut_ranks
 from llr.models.targets import family_parameters
 from llr.numbers.arithmetic import EXACT, Arithmetic
 from llr.numbers.units import NAT
@@ -65,9 +65,8 @@ class Entry:
 
 def limit_of(target: LanguageModel) -> fmpq | None:
     """Return the counting limit of a target whose cut ranks are known exactly."""
-    if isinstance(target, Isan) and target.arithmetic is EXACT:
-        return counting_limit(target.alphabet_size, target.cut_ranks())
-    return None
+    ranks = known_cut_ranks(target)
+    return None if ranks is None else counting_limit(target.alphabet_size, ranks)
 
 
 def label_of(written: str) -> dict[str, Any]:

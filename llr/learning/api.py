@@ -17,7 +17,7 @@ from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
-from llr.models.isan import Isan
+from llr.models.isan import Isan, known_cut_ranks
 from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.rational import decimal, text
@@ -96,7 +96,7 @@ class LearnResult:
         algorithm, arithmetic, seed: as asked for.
         parameters: in nats, as rationals: epsilon, delta, xi, p, tau, and g for the printed
             learner; None where T is so small that nothing is tested.
-        certificate: what the fresh words say about TV(target, model); None if not accepted.
+        certificate: what the fresh words say about TV(target, model); None without a model.
         ledger: the oracle as the learner saw it, with its log of prefixes.
     """
 
@@ -373,8 +373,8 @@ def learn(
     shown = certificate is not None and certificate.total_variation <= wanted
     accepted = outcome.passed or shown
     ledger.recheck()
-    if cut_ranks is None and isinstance(oracle, Isan) and oracle.arithmetic is EXACT:
-        cut_ranks = oracle.cut_ranks()
+    if cut_ranks is None and isinstance(oracle, LanguageModel):
+        cut_ranks = known_cut_ranks(oracle)
     return LearnResult(
         model=UniformModel(k, t, scale) if outcome.model is None else outcome.model,
         accepted=accepted,

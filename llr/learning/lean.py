@@ -25,7 +25,7 @@ from llr.models.base import Word
 from llr.numbers.arithmetic import Arithmetic, Row, Scalar
 from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
-from llr.oracles.sampling import RowThresholds, split
+from llr.oracles.sampling import RowThresholds, draw_tree
 
 MEMORIZED = 1 << 12
 """Noise is fitted, where it must be, on targets of at most so many words."""
@@ -61,7 +61,7 @@ class LeanEpoch:
 
     Attributes:
         number: from 1.
-        attempt: how many times the model had changed since a batch passed, from 1.
+        attempt: number of the set of fresh words, from 1; a change of the model begins the next.
         words: tested in this batch.
         passed: of the words tested since the last change, how many passed.
         outcome: "passed", "repaired", "accepted"; "stuck" if noise keeps some word from passing; or
@@ -211,20 +211,14 @@ class LeanLearner:
 
     def _draw(self, n: int) -> dict[Word, int]:
         """Draw n words; a layer of their prefix tree is one batch."""
-        layer: dict[Word, int] = {(): n}
-        for _ in range(self._horizon):
-            prefixes = list(layer)
-            thresholds = self._thresholds(self._ledger.block(prefixes))
-            layer = {
-                (*prefix, token): many
-                for prefix, row in zip(
-                    prefixes, split(list(layer.values()), thresholds, self._rng), strict=True
-                )
-                for token, many in enumerate(row)
-                if many
-            }
         self._ledger.counts.words += n
-        return layer
+        drawn = draw_tree(
+            n,
+            self._horizon,
+            lambda prefixes: self._thresholds(self._ledger.block(prefixes)),
+            self._rng,
+        )
+        return dict(drawn)
 
     # -- testing ------------------------------------------------------------------------------
 

@@ -247,6 +247,13 @@ class Isan(LanguageModel):
             raise InputError("arithmetic", self.arithmetic.name, "exact: float64 has no exact rank")
 
 
+def known_cut_ranks(model: LanguageModel) -> tuple[int, ...] | None:
+    """Return the exact cut ranks of a model that has them in polynomial time; None for others."""
+    if isinstance(model, Isan) and model.arithmetic is EXACT:
+        return model.cut_ranks()
+    return None
+
+
 def _column_centred(grid: list[Row], arithmetic: Arithmetic) -> list[Row]:
     columns = [arithmetic.centred(column) for column in zip(*grid, strict=True)]
     return list(zip(*columns, strict=True))
