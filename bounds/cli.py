@@ -15,11 +15,11 @@ from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import QueryCount, Ranks
 from bounds.statement import STATEMENTS, Statement
 from bounds.theorem import PrintedParameters, queries_by_compression, queries_printed
-from llr.cli import json_option, parse_integer, print_json, show, table
 from llr.errors import InputError, ShownAs
 from llr.numbers.balls import Real
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
+from llr.screen import json_option, parse_integer, print_json, show, table
 
 THEOREM = "theorem-5.11"
 EXPONENTS = "exponents"

@@ -5,10 +5,8 @@ Other packages add their commands through the entry-point group ``llr.commands``
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from importlib.metadata import entry_points
 from pathlib import Path
@@ -17,7 +15,6 @@ from typing import Any
 import click
 import numpy as np
 from flint import fmpq
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -27,9 +24,7 @@ from llr import comparison, plots
 from llr.analysis import distance as distances
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
-from llr.learning.lean import LeanEpoch
 from llr.learning.learned import LearnedModel
-from llr.learning.printed import Epoch
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
 from llr.models.files import check_writable, read_json, write_json
 from llr.models.isan import Isan, known_cut_ranks
@@ -49,10 +44,21 @@ from llr.numbers.rational import decimal, fraction, parse, text
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords
+from llr.oracles.sources import SOURCES
+from llr.screen import (
+    FAILED,
+    INTERRUPTED,
+    OK,
+    interval,
+    json_option,
+    parse_integer,
+    print_json,
+    progress,
+    seed_option,
+    show,
+    table,
+)
 
-OK, FAILED, INTERRUPTED = 0, 1, 3
-
-MAX_DIGITS = 18
 MAX_EXACT_NODES = 1 << 16
 MAX_FLOAT_NODES = 1 << 12
 
@@ -96,48 +102,6 @@ class Commands(click.Group):
 @click.version_option(llr.__version__, prog_name="llr")
 def main() -> None:
     """Low logit rank, executable: learn language models from logit queries, exactly."""
-
-
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
-seed_option = click.option(
-    "--seed", default="0", metavar="N", show_default=True, help="Seed of every random choice."
-)
-
-
-def print_json(value: object) -> None:
-    """Write one JSON value on one line of standard output."""
-    click.echo(json.dumps(value))
-
-
-def parse_integer(written: str, argument: str, least: int = 0) -> int:
-    """Return an integer of at least ``least``, or raise InputError."""
-    digits = written.strip()
-    if not (digits.isascii() and digits.isdigit()):
-        raise InputError(argument, written, f"an integer of at least {least}")
-    if len(digits) > MAX_DIGITS:
-        raise InputError(argument, written, f"an integer of at most {MAX_DIGITS} digits")
-    if int(digits) < least:
-        raise InputError(argument, written, f"an integer of at least {least}")
-    return int(digits)
-
-
-def table(title: str, *columns: str) -> Table:
-    """Return an empty table for the screen."""
-    found = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)
-    for place, column in enumerate(columns):
-        found.add_column(column, no_wrap=place == 0)
-    return found
-
-
-def show(item: object) -> None:
-    """Print a table or a line on standard output; at least 120 columns wide in a pipe."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(120, console.width))
-    if isinstance(item, Table) and item.title:
-        console.print(item.title, soft_wrap=True, markup=False, highlight=False)
-        item.title = None
-    console.print(item, soft_wrap=isinstance(item, str))
 
 
 RANKS: Mapping[str, str] = {
@@ -546,13 +510,6 @@ def certified(found: dict[str, Any] | None) -> str:
     return f"TV <= {above:.6g}, wrong with probability <= {risk:.3g}"
 
 
-def interval(found: dict[str, str]) -> str:
-    """Return an enclosure for the screen."""
-    if found["lower"] == found["upper"]:
-        return f"{found['lower']} ({found['method']})"
-    return f"[{found['lower']}, {found['upper']}] ({found['method']})"
-
-
 @main.command()
 @click.argument("target", metavar="MODEL")
 @click.option("-n", "number", default="10", show_default=True, help="How many words.")
@@ -639,25 +596,14 @@ def targets(as_json: bool) -> None:
                     ],
                     "example": f.example,
                 }
-                for f in FAMILIES.values()
+                for f in (*FAMILIES.values(), *SOURCES.values())
             ]
         )
         return
-    for f in FAMILIES.values():
+    for f in (*FAMILIES.values(), *SOURCES.values()):
         click.echo(f"{f.name}: {f.summary}\n    {f.example}")
         for p in f.parameters:
             click.echo(
                 f"    {p.name:6} {p.meaning}" + (f" (default {p.default})" if p.default else "")
             )
     click.echo("A TARGET may also be a JSON file with a model.")
-
-
-@contextmanager
-def progress(what: str) -> Iterator[Callable[[Epoch | LeanEpoch], None]]:
-    """Show that work goes on, on a terminal's standard error; silent elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda epoch: None
-        return
-    with console.status(what) as status:
-        yield lambda epoch: status.update(f"{what}: epoch {epoch.number} ended {epoch.outcome}")

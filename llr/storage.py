@@ -18,7 +18,8 @@ from llr.models.files import (
     write_json,
 )
 from llr.models.isan import Isan
-from llr.models.targets import family_target
+from llr.models.targets import FAMILIES, family_target
+from llr.oracles.sources import SOURCES
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], LanguageModel]] = {
     "isan": isan_from_json,
@@ -67,14 +68,16 @@ def to_json(model: LanguageModel) -> dict[str, Any]:
 
 
 def target(written: str) -> LanguageModel:
-    """Return the model that TARGET names: a JSON file, or a family such as ``copy:n=4,k=2``.
+    """Return the model that TARGET names.
+
+    It is a JSON file, a family such as ``copy:n=4,k=2``, or a real model: ``hf:model=PATH,T=16``.
 
     Raises:
         InputError: there is no such file or family, or a value is out of range.
     """
-    return (
-        load(written) if written.endswith(".json") or _is_file(written) else family_target(written)
-    )
+    if written.endswith(".json") or _is_file(written):
+        return load(written)
+    return family_target(written, {**FAMILIES, **SOURCES})
 
 
 def _is_file(written: str) -> bool:

@@ -18,7 +18,10 @@ from rich.console import Console
 from rich.table import Table
 
 import llr
-from llr.cli import (
+from llr.errors import InputError
+from llr.learning.api import probability
+from llr.numbers.rational import decimal, text
+from llr.screen import (
     FAILED,
     OK,
     interval,
@@ -29,9 +32,6 @@ from llr.cli import (
     show,
     table,
 )
-from llr.errors import InputError
-from llr.learning.api import probability
-from llr.numbers.rational import decimal, text
 from properties import records
 from properties.claim import (
     GRADES,

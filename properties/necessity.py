@@ -10,8 +10,8 @@ from typing import Any
 import rich.table
 from hypothesis.strategies import SearchStrategy
 
-from llr.cli import table
 from llr.errors import InputError
+from llr.screen import table
 from properties.claim import PROFILES, Check, Measurement, search, shown
 
 

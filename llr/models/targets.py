@@ -17,12 +17,21 @@ from llr.numbers.rational import decimal
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a family: how it is read, what it means, and its default if it has one."""
+    """One parameter of a family.
+
+    Args:
+        name: before the equals sign.
+        read: makes the value from what is written and the name for errors.
+        meaning: one phrase.
+        default: what is read if it is left out; None: it must be given.
+        last: takes everything that follows, commas included.
+    """
 
     name: str
     read: Callable[[str, str], object]
     meaning: str
     default: str | None = None
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -186,7 +195,7 @@ FAMILIES: Mapping[str, Family] = {
 }
 
 
-def family_target(written: str) -> LanguageModel:
+def family_target(written: str, families: Mapping[str, Family] = FAMILIES) -> LanguageModel:
     """Return the model that ``family:name=value,...`` describes.
 
     Raises:
@@ -195,22 +204,24 @@ def family_target(written: str) -> LanguageModel:
     >>> family_target("parity:n=3,secret=101").horizon
     4
     """
-    family, values = family_parameters(written)
+    family, values = family_parameters(written, families)
     return family.build(*values.values())
 
 
-def family_parameters(written: str) -> tuple[Family, dict[str, object]]:
+def family_parameters(
+    written: str, families: Mapping[str, Family] = FAMILIES
+) -> tuple[Family, dict[str, object]]:
     """Return the family that ``family:name=value,...`` names, and its parameters in order.
 
     Raises:
         InputError: as for :func:`family_target`.
     """
     name, _, rest = written.partition(":")
-    family = FAMILIES.get(name)
+    family = families.get(name)
     if family is None:
-        raise InputError("target", written, "a JSON file or one of " + ", ".join(FAMILIES))
+        raise InputError("target", written, "a JSON file or one of " + ", ".join(families))
     given: dict[str, str] = {}
-    for item in rest.split(",") if rest else ():
+    for item in _items(rest, family):
         key, equals, value = item.partition("=")
         if not equals or key not in {p.name for p in family.parameters}:
             names = ", ".join(p.name for p in family.parameters)
@@ -231,3 +242,12 @@ def family_parameters(written: str) -> tuple[Family, dict[str, object]]:
             )
         values[parameter.name] = parameter.read(raw, f"target parameter {parameter.name}")
     return family, values
+
+
+def _items(written: str, family: Family) -> list[str]:
+    """Split at commas, up to a parameter that takes the rest."""
+    found = written.split(",") if written else []
+    for place, item in enumerate(found):
+        if any(p.last and item.startswith(f"{p.name}=") for p in family.parameters):
+            return [*found[:place], ",".join(found[place:])]
+    return found

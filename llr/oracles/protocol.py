@@ -117,7 +117,10 @@ class FunctionOracle:
 
 
 def model_oracle(model: LanguageModel, arithmetic: Arithmetic) -> LogitOracle:
-    """Return the oracle of a model: exact in its unit, or float64 in nats."""
+    """Return a model's own oracle, or one made of it: exact in its unit, or float64 nats."""
+    own: LogitOracle | None = getattr(model, "oracle", None)
+    if own is not None:
+        return own
     if arithmetic is EXACT:
         return ModelOracle(model)
     return (

@@ -1,0 +1,232 @@
+"""Real language models: any source of next-token logits as a model of horizon T on k tokens.
+
+A *source* answers sequences of its own token ids with logits over its own vocabulary.  A
+:class:`RealModel` puts the source's start tokens and a fixed prompt before every prefix and keeps k
+of its tokens, renormalised: softmax over the kept columns.  Kept tokens are numbered 0..k-1, most
+frequent first where they were chosen by frequency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+
+from llr.errors import InputError, ShownAs
+from llr.models.base import LanguageModel, State, Word, check_size
+from llr.numbers import floats
+from llr.numbers.arithmetic import FLOAT64, Row
+from llr.numbers.units import NAT
+from llr.oracles.ledger import Ledger
+from llr.oracles.protocol import LogitOracle
+from llr.oracles.sampling import RowThresholds, draw_tree
+
+SURVEYED = 256
+"""Words drawn to see which tokens are frequent."""
+
+
+class Source(Protocol):
+    """A language model over its own vocabulary.
+
+    Attributes:
+        vocabulary_size: V; token ids are 0..V-1.
+        start: ids that come before every text (a start-of-text token, or nothing).
+        identity: what it is, as a JSON value without secrets: two sources with the same identity
+            give the same answers.
+        reproducible: how far two answers to the same question may differ, in nats.
+    """
+
+    vocabulary_size: int
+    start: Word
+    identity: Mapping[str, Any]
+    reproducible: float
+
+    def logits(
+        self, sequences: Sequence[Word], tokens: Sequence[int] | None = None
+    ) -> floats.Array:
+        """Return one row of logits, or of log-probabilities, per sequence.
+
+        Args:
+            sequences: of ids, start tokens included.
+            tokens: the ids whose columns are wanted, in that order; None: all V.
+        """
+
+    def encode(self, text: str) -> Word:
+        """Return the ids of a text, without start tokens."""
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """Return the text of ids."""
+
+
+Wrap: TypeAlias = Callable[[LogitOracle, Mapping[str, Any]], LogitOracle]
+"""Puts something between an oracle and whoever asks it; told what the oracle is."""
+
+
+class Restricted:
+    """A source seen through a prompt and some of its tokens: a logit oracle.
+
+    Args:
+        source: who answers.
+        tokens: ids kept; token i of this oracle is ``tokens[i]``.
+        prompt: ids that come between the start tokens and every prefix.
+    """
+
+    def __init__(self, source: Source, tokens: Sequence[int], prompt: Word) -> None:
+        self._source = source
+        self._tokens = tuple(tokens)
+        self._before = (*source.start, *prompt)
+        self._all = self._tokens == tuple(range(source.vocabulary_size))
+        self.reproducible = source.reproducible
+        self.identity = {
+            "source": dict(source.identity),
+            "start": list(source.start),
+            "prompt": list(prompt),
+            "tokens": "all" if self._all else list(self._tokens),
+        }
+
+    def logits(self, prefixes: Sequence[Word]) -> Any:
+        """Return the logits of the kept tokens at each prefix, in nats."""
+        sequences = [self._before + tuple(self._tokens[a] for a in p) for p in prefixes]
+        return self._source.logits(sequences, None if self._all else self._tokens)
+
+
+class RealModel(LanguageModel):
+    """A real model with a horizon, a prompt and k of its tokens.
+
+    Args:
+        source: who answers.
+        horizon: T.
+        alphabet_size: k: the k tokens that are most frequent in words that the source itself
+            writes after the prompt are kept; None: all V.
+        tokens: the ids to keep, in place of a number.
+        prompt: ids that come before every word.
+
+    Attributes:
+        source: the source.
+        prompt: the ids of the prompt.
+
+    Raises:
+        InputError: a size or an id is out of range.
+    """
+
+    arithmetic = FLOAT64
+    unit = NAT
+
+    def __init__(
+        self,
+        source: Source,
+        horizon: int,
+        alphabet_size: int | None = None,
+        tokens: Sequence[int] | None = None,
+        prompt: Word = (),
+    ) -> None:
+        self.source = source
+        self.horizon = check_size(horizon, 1, "horizon")
+        v = source.vocabulary_size
+        self._tokens = None if tokens is None else check_tokens(tokens, v)
+        if self._tokens is None and alphabet_size in (None, v):
+            self._tokens = tuple(range(v))
+        size = alphabet_size if self._tokens is None else len(self._tokens)
+        self.alphabet_size = check_size(size, 2, "alphabet_size")
+        if self.alphabet_size > v:
+            raise InputError("alphabet_size", size, f"at most {v}, the vocabulary's size")
+        self.prompt = prompt
+        self._wrap: Wrap = _as_it_is
+        self._oracle: LogitOracle | None = None
+
+    def through(self, wrap: Wrap) -> None:
+        """Let every question pass through a wrapper, those about frequent tokens included.
+
+        Must be called before anything is asked.
+        """
+        self._wrap = wrap
+
+    @property
+    def tokens(self) -> Word:
+        """The ids kept; asks the source if they have to be chosen by frequency."""
+        if self._tokens is None:
+            self._tokens = self._survey()
+        return self._tokens
+
+    @property
+    def oracle(self) -> LogitOracle:
+        """The logit oracle of this model."""
+        if self._oracle is None:
+            self._oracle = self._wrapped(self.tokens)
+        return self._oracle
+
+    def start(self) -> State:
+        """Return the empty prefix."""
+        return ()
+
+    def step(self, state: State, token: int) -> State:
+        """Return the prefix with one more token."""
+        return (*state, token)
+
+    def read(self, state: State) -> Row:
+        """Return the centred logits of the kept tokens; one call."""
+        return FLOAT64.centred([float(x) for x in self.oracle.logits([state])[0]])
+
+    def text(self, word: Sequence[int]) -> str:
+        """Return what a word of kept tokens spells."""
+        return self.source.decode([self.tokens[a] for a in word])
+
+    def word(self, text: str) -> Word:
+        """Return the kept tokens that spell a text.
+
+        Raises:
+            InputError: a token of the text is not kept.
+        """
+        place = {token: a for a, token in enumerate(self.tokens)}
+        found = self.source.encode(text)
+        for token in found:
+            if token not in place:
+                shown = self.source.decode([token])
+                raise InputError("text", text, f"made of kept tokens ({shown!r} is not)")
+        return tuple(place[token] for token in found)
+
+    def description(self) -> dict[str, Any]:
+        """Return what this model is, as a JSON value."""
+        return {
+            **Restricted(self.source, self.tokens, self.prompt).identity,
+            "horizon": self.horizon,
+            "alphabet_size": self.alphabet_size,
+            "vocabulary_size": self.source.vocabulary_size,
+        }
+
+    def _wrapped(self, tokens: Word) -> LogitOracle:
+        plain = Restricted(self.source, tokens, self.prompt)
+        return self._wrap(plain, plain.identity)
+
+    def _survey(self) -> Word:
+        """Return the k tokens of largest mean probability at the prefixes of words drawn."""
+        v = self.source.vocabulary_size
+        ledger = Ledger(self._wrapped(tuple(range(v))), v, self.horizon, FLOAT64)
+        thresholds = RowThresholds(NAT, FLOAT64)
+        total = np.zeros(v)
+
+        def layer(prefixes: Sequence[Word]) -> Sequence[Sequence[int]]:
+            rows = ledger.block(prefixes)
+            total[:] += floats.softmax(rows).sum(axis=0)
+            return thresholds(rows)
+
+        draw_tree(SURVEYED, self.horizon, layer, np.random.default_rng(0))
+        order = np.argsort(-total, kind="stable")
+        return tuple(order[: self.alphabet_size].tolist())
+
+
+def check_tokens(tokens: Sequence[object], vocabulary_size: int) -> Word:
+    """Return distinct ids of a vocabulary, or raise InputError."""
+    found: dict[int, None] = {}
+    for token in tokens:
+        known = isinstance(token, int) and not isinstance(token, bool)
+        if not (known and 0 <= token < vocabulary_size and token not in found):  # type: ignore
+            shown = ShownAs(repr(token))
+            raise InputError("tokens", shown, f"distinct ids in 0..{vocabulary_size - 1}")
+        found[token] = None  # type: ignore[index]
+    return tuple(found)
+
+
+def _as_it_is(oracle: LogitOracle, identity: Mapping[str, Any]) -> LogitOracle:
+    return oracle
