@@ -444,6 +444,9 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
             "option of lemma-5.9 must be one of horizon, p_bad, g, xi, not 'foo'",
         ),
         ([*LEMMA, "--xi", "3"], "--xi must be given once, not '3'"),
+        ([*LEMMA, "--xi=3"], "--xi must be given once, not '3'"),
+        (["--T", "8"], "statement must be named before --T, not missing"),
+        (["--T=8"], "statement must be named before --T=8, not missing"),
         (
             [*SIZES, "--epsilon", "0.1", "--delta", "0.1", "--tolerant", "yes"],
             "--tolerant must be true or false, not 'yes'",
