@@ -1,6 +1,6 @@
 """Convert a small Llama with a byte-level BPE tokenizer to GGUF in float32, for llama.cpp.
 
-    python examples/convert_to_gguf.py models/full models/full.gguf
+python examples/convert_to_gguf.py models/full models/full.gguf
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ LAYER_NAMES = {
     "mlp.down_proj.weight": "ffn_down.weight",
 }
 
+NO_MERGE = "<s> <s>"
+
 
 def gguf_name(name: str) -> str:
     """Return llama.cpp's name of a tensor."""
@@ -54,11 +56,18 @@ def interleaved(weight: np.ndarray, heads: int) -> np.ndarray:
 
 def read_tensors(folder: Path) -> dict[str, np.ndarray]:
     """Return a folder's weights by llama.cpp's names, in float32 and llama.cpp's order."""
+    from safetensors import SafetensorError
     from safetensors.numpy import load_file
 
     config = read(folder / "config.json")
+    try:
+        weights = load_file(folder / "model.safetensors")
+    except (OSError, SafetensorError) as error:
+        raise InputError(
+            "model", str(folder), f"a folder with model.safetensors ({error})"
+        ) from None
     found = {}
-    for name, weight in load_file(folder / "model.safetensors").items():
+    for name, weight in weights.items():
         new = gguf_name(name)
         if new.endswith("attn_q.weight"):
             weight = interleaved(weight, config["num_attention_heads"])
@@ -94,12 +103,18 @@ def convert(folder: Path, file: Path) -> None:
         raise InputError("model", scaling, "a Llama with plain rotary positions")
     bpe, before = tokenizer["model"], tokenizer["pre_tokenizer"]
     if (bpe["type"], before["type"], before.get("use_regex")) != ("BPE", "ByteLevel", True):
-        raise InputError("model", bpe["type"], "a Llama with a byte-level BPE tokenizer like GPT-2's")
+        raise InputError(
+            "model", bpe["type"], "a Llama with a byte-level BPE tokenizer like GPT-2's"
+        )
     special = {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
     tokens = {**{i: token for token, i in bpe["vocab"].items()}, **special}
     if sorted(tokens) != list(range(config["vocab_size"])):
-        raise InputError("model", f"{len(tokens)} tokens", f"one with {config['vocab_size']} tokens")
+        raise InputError(
+            "model", f"{len(tokens)} tokens", f"one with {config['vocab_size']} tokens"
+        )
     tensors = read_tensors(folder)
+    if not file.parent.is_dir() or file.is_dir():
+        raise InputError("file", str(file), "a file in a folder that exists")
 
     writer = gguf.GGUFWriter(file, "llama")
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
@@ -118,8 +133,8 @@ def convert(folder: Path, file: Path) -> None:
     writer.add_token_list([tokens[i] for i in range(len(tokens))])
     kinds = (gguf.TokenType.NORMAL, gguf.TokenType.CONTROL)
     writer.add_token_types([kinds[i in special] for i in range(len(tokens))])
-    # llama.cpp wants the key even where nothing is merged; then a pair that cannot occur.
-    writer.add_token_merges([" ".join(pair) for pair in bpe["merges"]])
+    # llama.cpp wants this key even where nothing is merged: then a pair that no text spells.
+    writer.add_token_merges([" ".join(pair) for pair in bpe["merges"]] or [NO_MERGE])
     start = config["bos_token_id"]
     writer.add_bos_token_id(start)
     # Left out, llama.cpp takes token 11 as the end of text.

@@ -21,7 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,19 +30,14 @@ import numpy as np
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from llr.errors import InputError
+from llr.errors import InputError, ShownAs
 from llr.screen import INTERRUPTED, parse_integer, show, table
 
 START = "<s>"
 VOCABULARY = {"512": 512, "bytes": 257}
 """Tokens in all, the start token included."""
 
-CONTEXT = 256
-LAYERS, WIDTH, INNER, HEADS = 2, 128, 384, 4
-BATCH = 8
-"""Windows of CONTEXT tokens in one step."""
-
-STEPS = 700
+STEPS = 1000
 LEARNING_RATE, WARM_UP, WEIGHT_DECAY = 6e-3, 50, 0.05
 LAST_RATE = 0.05
 """Share of the learning rate that the cosine ends at."""
@@ -65,13 +60,31 @@ class Text:
 
 
 @dataclass(frozen=True)
+class Size:
+    """The architecture, and how many windows of a whole context one step learns from."""
+
+    layers: int = 2
+    width: int = 128
+    inner: int = 384
+    heads: int = 4
+    context: int = 256
+    batch: int = 8
+
+    @property
+    def tokens_per_step(self) -> int:
+        """Targets in one step."""
+        return self.batch * self.context
+
+
+@dataclass(frozen=True)
 class Plan:
-    """How to train."""
+    """How to train: for a number of steps or, where that is None, for some minutes."""
 
     seed: int
     vocabulary: int = 512
     steps: int | None = STEPS
-    minutes: float | None = None
+    minutes: float = 0.0
+    size: Size = Size()
 
 
 @dataclass
@@ -110,6 +123,11 @@ def find_text(path: str | None) -> Text:
         if done.returncode == 0 and verses:
             name = "King James text (Debian's package bible-kjv-text)"
             return Text(_lines(verses, name), name, "public domain (copyright expired)")
+    return python_documentation()
+
+
+def python_documentation() -> Text:
+    """Return the text of Python's help on its own topics."""
     from pydoc_data.topics import topics
 
     name = f"Python {platform.python_version()}'s documentation (pydoc_data.topics)"
@@ -134,7 +152,7 @@ def split(lines: list[str]) -> tuple[list[str], list[str]]:
 
 def make_tokenizer(lines: list[str], vocabulary: int) -> Any:
     """Return a byte-level BPE tokenizer whose token 0 is the start token."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -146,6 +164,9 @@ def make_tokenizer(lines: list[str], vocabulary: int) -> Any:
         show_progress=False,
     )
     tokenizer.train_from_iterator((line + "\n" for line in lines), trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{START} $A", special_tokens=[(START, 0)]
+    )
     return tokenizer
 
 
@@ -157,22 +178,24 @@ class Tokens:
     starts: np.ndarray
 
 
-def encode(tokenizer: Any, lines: list[str]) -> Tokens:
-    """Return the ids of the lines, each ended by a newline."""
-    pieces = [tokenizer.encode(line + "\n").ids for line in lines]
+def encode(tokenizer: Any, lines: list[str], context: int) -> Tokens:
+    """Return the ids of the lines, each ended by a newline, and where whole windows start."""
+    pieces = [tokenizer.encode(line + "\n", add_special_tokens=False).ids for line in lines]
     starts = np.cumsum([0, *map(len, pieces)])[:-1]
     ids = np.array([i for piece in pieces for i in piece], dtype=np.int64)
-    if len(ids) < CONTEXT:
-        raise InputError("text", f"{len(ids)} tokens", f"a text of at least {CONTEXT} tokens")
-    return Tokens(ids, starts[starts <= len(ids) - CONTEXT])
+    starts = starts[starts <= len(ids) - context]
+    if not len(starts):
+        short = ShownAs(f"{len(lines)} lines of {len(ids)} tokens")
+        raise InputError("text", short, f"long enough for a window of {context} tokens")
+    return Tokens(ids, starts)
 
 
-def windows(text: Tokens) -> np.ndarray:
-    """Return non-overlapping windows, each from the start of a line: the targets of a test."""
+def windows(text: Tokens, context: int) -> np.ndarray:
+    """Return windows that do not overlap, each from the start of a line."""
     found, end = [], 0
     for start in text.starts:
         if start >= end:
-            end = start + CONTEXT
+            end = start + context
             found.append(text.ids[start:end])
     return np.array(found)
 
@@ -198,18 +221,18 @@ def baselines(train: Tokens, held_out: np.ndarray, vocabulary: int) -> dict[str,
     }
 
 
-def configuration(vocabulary: int) -> Any:
+def configuration(vocabulary: int, size: Size) -> Any:
     """Return the architecture."""
     from transformers import LlamaConfig
 
     return LlamaConfig(
         vocab_size=vocabulary,
-        hidden_size=WIDTH,
-        intermediate_size=INNER,
-        num_hidden_layers=LAYERS,
-        num_attention_heads=HEADS,
-        num_key_value_heads=HEADS,
-        max_position_embeddings=CONTEXT,
+        hidden_size=size.width,
+        intermediate_size=size.inner,
+        num_hidden_layers=size.layers,
+        num_attention_heads=size.heads,
+        num_key_value_heads=size.heads,
+        max_position_embeddings=size.context,
         rms_norm_eps=1e-5,
         tie_word_embeddings=False,
         bos_token_id=0,
@@ -243,12 +266,12 @@ def loss_of(model: Any, targets: np.ndarray) -> Any:
     return torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids.flatten())
 
 
-def held_out_loss(model: Any, held_out: np.ndarray) -> float:
+def held_out_loss(model: Any, held_out: np.ndarray, batch: int) -> float:
     """Return the mean loss of all windows."""
     import torch
 
     with torch.inference_mode():
-        parts = [held_out[i : i + BATCH] for i in range(0, len(held_out), BATCH)]
+        parts = [held_out[i : i + batch] for i in range(0, len(held_out), batch)]
         return float(sum(loss_of(model, p).item() * len(p) for p in parts) / len(held_out))
 
 
@@ -264,11 +287,12 @@ def rate(step: int, steps: int) -> float:
 class Trainer:
     """One run of AdamW over random windows; the same seed draws the same windows."""
 
-    def __init__(self, model: Any, text: Tokens, seed: int) -> None:
+    def __init__(self, config: Any, text: Tokens, plan: Plan) -> None:
         import torch
 
-        self.model, self.text = model, text
-        self._rng = np.random.default_rng(seed)
+        self.model = model = new_model(config, plan.seed)
+        self._text, self._size = text, plan.size
+        self._rng = np.random.default_rng(plan.seed)
         matrices = [w for w in model.parameters() if w.dim() == 2]
         others = [w for w in model.parameters() if w.dim() != 2]
         self._optimizer = torch.optim.AdamW(
@@ -284,8 +308,9 @@ class Trainer:
 
         for group in self._optimizer.param_groups:
             group["lr"] = LEARNING_RATE * share
-        starts = self._rng.choice(self.text.starts, BATCH)
-        loss = loss_of(self.model, np.stack([self.text.ids[s : s + CONTEXT] for s in starts]))
+        starts = self._rng.choice(self._text.starts, self._size.batch)
+        ids = [self._text.ids[s : s + self._size.context] for s in starts]
+        loss = loss_of(self.model, np.stack(ids))
         self._optimizer.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
@@ -299,7 +324,7 @@ def train(
     told: Callable[[int, int, float], None] = lambda step, steps, loss: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> Trained:
-    """Train a model on a text.
+    """Train a model on a text, with as many threads as torch has been told to use.
 
     Args:
         told: called after every step with its number, the number of steps and the loss.
@@ -308,24 +333,20 @@ def train(
     Returns:
         The weights ``untrained``, ``half`` (unless stopped before it) and ``full``.
     """
-    import torch
-
-    torch.set_num_threads(1)
+    size = plan.size
     learnt, kept_out = split(text.lines)
     tokenizer = make_tokenizer(learnt, plan.vocabulary)
     vocabulary = tokenizer.get_vocab_size()
-    tokens, held_out = encode(tokenizer, learnt), windows(encode(tokenizer, kept_out))
-    config = configuration(vocabulary)
-    steps = plan.steps if plan.minutes is None else steps_in(config, tokens, plan)
-    assert steps is not None
-    model = new_model(config, plan.seed)
-    trainer = Trainer(model, tokens, plan.seed)
+    tokens = encode(tokenizer, learnt, size.context)
+    held_out = windows(encode(tokenizer, kept_out, size.context), size.context)
+    config = configuration(vocabulary, size)
+    steps = steps_in(config, tokens, plan) if plan.steps is None else plan.steps
+    trainer = Trainer(config, tokens, plan)
     found = Trained(tokenizer, config)
-    losses: dict[str, float] = {}
 
     def keep(name: str) -> None:
-        found.weights[name] = {k: v.clone() for k, v in model.state_dict().items()}
-        losses[name] = held_out_loss(model, held_out)
+        weights = trainer.model.state_dict()
+        found.weights[name] = {k: v.clone() for k, v in weights.items()}
 
     keep("untrained")
     begun, done = time.monotonic(), 0
@@ -337,26 +358,26 @@ def train(
             keep("half")
     seconds = time.monotonic() - begun
     keep("full")
+    losses = baselines(tokens, held_out, vocabulary)
+    for name, weights in found.weights.items():
+        trainer.model.load_state_dict(weights)
+        losses[name] = held_out_loss(trainer.model, held_out, size.batch)
     found.record = {
         "text": {"source": text.source, "licence": text.licence, "lines": len(text.lines)},
         "tokens": {"train": len(tokens.ids), "held_out": int(held_out.size)},
         "vocabulary": vocabulary,
         "architecture": {
             "type": "llama",
-            "layers": LAYERS,
-            "width": WIDTH,
-            "inner": INNER,
-            "heads": HEADS,
-            "context": CONTEXT,
-            "parameters": sum(w.numel() for w in model.parameters()),
+            **asdict(size),
+            "parameters": sum(w.numel() for w in trainer.model.parameters()),
         },
         "seed": plan.seed,
         "steps": steps,
         "steps_done": done,
         "interrupted": done < steps,
-        "tokens_per_step": BATCH * CONTEXT,
+        "tokens_per_step": size.tokens_per_step,
         "seconds": round(seconds, 1),
-        "nats_per_token": {**baselines(tokens, held_out, vocabulary), **losses},
+        "nats_per_token": losses,
         "versions": versions(),
     }
     return found
@@ -364,8 +385,7 @@ def train(
 
 def steps_in(config: Any, tokens: Tokens, plan: Plan) -> int:
     """Return how many steps the time allows, from a few that are then thrown away."""
-    assert plan.minutes is not None
-    trainer = Trainer(new_model(config, plan.seed), tokens, plan.seed)
+    trainer = Trainer(config, tokens, plan)
     trainer.step(0.0)
     begun = time.monotonic()
     for _ in range(TIMED):
@@ -390,9 +410,8 @@ def versions() -> dict[str, str]:
 
 def save(found: Trained, out: Path) -> None:
     """Write every model in Hugging Face's format, and the record."""
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
-
     import torch
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=found.tokenizer, bos_token=START)
     with torch.random.fork_rng(devices=[]):
@@ -427,7 +446,7 @@ def progress() -> Iterator[Callable[[int, int, float], None]]:
         def told(step: int, steps: int, loss: float) -> None:
             nonlocal smooth
             smooth = loss if smooth is None else 0.9 * smooth + 0.1 * loss
-            speed = step * BATCH * CONTEXT / (time.monotonic() - begun)
+            speed = step * Size().tokens_per_step / (time.monotonic() - begun)
             bar.update(task, completed=step, total=steps, loss=smooth, speed=speed)
 
         yield told
@@ -483,6 +502,16 @@ def check_extra(*modules: str) -> None:
             raise InputError("environment", f"without {module}", 'installed: pip install "llr[hf]"')
 
 
+def one_thread() -> None:
+    """Let this process compute on one thread, and draw no bars beside its own."""
+    import torch
+    from transformers.utils import logging
+
+    torch.set_num_threads(1)
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"
+    logging.disable_progress_bar()
+
+
 @click.command()
 @click.option("--out", required=True, metavar="DIR", help="Folder for the models and the record.")
 @click.option("--steps", metavar="N", help=f"Steps of training; {STEPS} unless --minutes is given.")
@@ -505,24 +534,23 @@ def main(
         check_extra("torch", "transformers", *(["gguf"] if gguf else []))
         if steps is not None and minutes is not None:
             raise InputError("minutes", minutes, "left out where --steps is given")
-        plan = Plan(
-            parse_integer(seed, "seed"),
-            VOCABULARY[vocabulary],
-            STEPS if steps is None else parse_integer(steps, "steps", 2),
-            None if minutes is None else parse_minutes(minutes),
-        )
+        plan = Plan(parse_integer(seed, "seed"), VOCABULARY[vocabulary])
+        if steps is not None:
+            plan = replace(plan, steps=parse_integer(steps, "steps", 2))
+        if minutes is not None:
+            plan = replace(plan, steps=None, minutes=parse_minutes(minutes))
         lines = find_text(text)
         folder = check_out(Path(out))
+        one_thread()
+        with progress() as told, interruptible() as stopped:
+            found = train(lines, plan, told, stopped)
+        save(found, folder)
+        if gguf:
+            from convert_to_gguf import convert
+
+            convert(folder / "full", folder / "full.gguf")
     except InputError as error:
         raise click.ClickException(str(error)) from None
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    with progress() as told, interruptible() as stopped:
-        found = train(lines, plan, told, stopped)
-    save(found, folder)
-    if gguf:
-        from convert_to_gguf import convert
-
-        convert(folder / "full", folder / "full.gguf")
     report = table(f"Held-out loss after {found.record['steps_done']} steps", "model", "nats/token")
     for name, loss in sorted(found.record["nats_per_token"].items(), key=lambda x: -x[1]):
         report.add_row(name, f"{loss:.4f}")
