@@ -1,8 +1,10 @@
-"""Train a small transformer on public-domain text: a real language model, made here.
+"""Train a small transformer on free text: a real language model, made here.
 
-A 2-layer Llama with 512 byte-level BPE tokens (or the 256 bytes) on one thread, in minutes.  The
-folder that it writes holds ``full``, ``half`` (half the steps), ``untrained`` (the same first
-weights), each in Hugging Face's format, and ``record.json``: what was done.
+A 2-layer Llama with 512 byte-level BPE tokens (or the 256 bytes), on one thread, in minutes.  The
+text is the King James one where Debian's package bible-kjv-text is installed, Python's own
+documentation elsewhere.  The folder that it writes holds ``full``, ``half`` (after half the steps)
+and ``untrained`` (the first weights), each in Hugging Face's format, and ``record.json``: what was
+done.
 
     python examples/train_small_lm.py --out models --gguf
 
@@ -22,6 +24,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -167,6 +170,7 @@ def make_tokenizer(lines: list[str], vocabulary: int) -> Any:
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{START} $A", special_tokens=[(START, 0)]
     )
+    tokenizer.encode_special_tokens = True  # "<s>" inside a text is three letters
     return tokenizer
 
 
@@ -493,13 +497,10 @@ def parse_minutes(written: str) -> float:
     return minutes
 
 
-def check_extra(*modules: str) -> None:
-    """Raise InputError when an extra is not installed."""
-    from importlib.util import find_spec
-
-    for module in modules:
-        if find_spec(module) is None:
-            raise InputError("environment", f"without {module}", 'installed: pip install "llr[hf]"')
+def check_installed(option: str, module: str, wanted: str) -> None:
+    """Raise InputError when a package is not installed."""
+    if find_spec(module) is None:
+        raise InputError(option, ShownAs(f"without {module}"), f"used after pip install {wanted}")
 
 
 def one_thread() -> None:
@@ -531,7 +532,10 @@ def main(
 ) -> None:
     """Train a 2-layer transformer on public-domain text."""
     try:
-        check_extra("torch", "transformers", *(["gguf"] if gguf else []))
+        check_installed("training", "torch", '"llr[hf]"')
+        check_installed("training", "transformers", '"llr[hf]"')
+        if gguf:
+            check_installed("--gguf", "gguf", "gguf")
         if steps is not None and minutes is not None:
             raise InputError("minutes", minutes, "left out where --steps is given")
         plan = Plan(parse_integer(seed, "seed"), VOCABULARY[vocabulary])
