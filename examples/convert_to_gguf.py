@@ -156,7 +156,7 @@ def main(folder: str, file: str) -> None:
     try:
         convert(Path(folder), Path(file))
     except InputError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.UsageError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -554,7 +554,7 @@ def main(
 
             convert(folder / "full", folder / "full.gguf")
     except InputError as error:
-        raise click.ClickException(str(error)) from None
+        raise click.UsageError(str(error)) from None
     report = table(f"Held-out loss after {found.record['steps_done']} steps", "model", "nats/token")
     for name, loss in sorted(found.record["nats_per_token"].items(), key=lambda x: -x[1]):
         report.add_row(name, f"{loss:.4f}")

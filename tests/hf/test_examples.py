@@ -284,7 +284,7 @@ def test_bad_options_are_refused_before_anything_is_written(
 ) -> None:
     out = tmp_path / "models"
     done = invoke("--out", str(out), *options)
-    assert done.exit_code != 0
+    assert done.exit_code == 2
     assert said in done.output
     assert not out.exists()
 
@@ -300,14 +300,14 @@ def test_texts_that_cannot_be_learnt_are_refused(tmp_path: Path) -> None:
         (thin, "long enough for a window of 256 tokens"),
     ):
         done = invoke("--out", str(tmp_path / "out"), "--text", str(path), "--steps", "2")
-        assert done.exit_code == 1
+        assert done.exit_code == 2
         assert said in done.output
 
 
 def test_models_are_not_overwritten(trained: Path, tmp_path: Path) -> None:
     before = (trained / "record.json").read_bytes()
     done = invoke("--out", str(trained), "--steps", "2")
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "out must be a folder without models in it" in done.output
     assert (trained / "record.json").read_bytes() == before
     (tmp_path / "file").write_text("")
@@ -318,7 +318,7 @@ def test_models_are_not_overwritten(trained: Path, tmp_path: Path) -> None:
 def test_missing_package_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(train_small_lm, "find_spec", lambda name: None)
     done = invoke("--out", str(tmp_path / "models"))
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert 'pip install "llr[hf]"' in done.output
 
 
@@ -409,7 +409,7 @@ def test_converter_command(trained: Path, tmp_path: Path) -> None:
     convert_to_gguf.convert(trained / "half", tmp_path / "again.gguf")
     assert file.read_bytes() == (tmp_path / "again.gguf").read_bytes()
     done = run(convert_to_gguf.main, [str(tmp_path / "none"), str(file)])
-    assert done.exit_code == 1
+    assert done.exit_code == 2
     assert "model must be a readable JSON file" in done.output
 
 
