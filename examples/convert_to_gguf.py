@@ -74,8 +74,6 @@ def read_tensors(folder: Path) -> dict[str, np.ndarray]:
         elif new.endswith("attn_k.weight"):
             weight = interleaved(weight, config["num_key_value_heads"])
         found[new] = weight.astype(np.float32)
-    if config.get("tie_word_embeddings"):
-        found.setdefault("output.weight", found["token_embd.weight"])
     return found
 
 
@@ -101,11 +99,13 @@ def convert(folder: Path, file: Path) -> None:
     scaling = config.get("rope_parameters", {})
     if scaling.get("rope_type", "default") != "default":
         raise InputError("model", scaling, "a Llama with plain rotary positions")
-    bpe, before = tokenizer["model"], tokenizer["pre_tokenizer"]
-    if (bpe["type"], before["type"], before.get("use_regex")) != ("BPE", "ByteLevel", True):
-        raise InputError(
-            "model", bpe["type"], "a Llama with a byte-level BPE tokenizer like GPT-2's"
-        )
+    if config.get("hidden_act") != "silu":
+        raise InputError("model", config.get("hidden_act"), "a Llama with the activation silu")
+    bpe = tokenizer["model"]
+    before = {"type": None, **(tokenizer["pre_tokenizer"] or {})}
+    kind = (bpe["type"], before["type"], before.get("use_regex"), before.get("add_prefix_space"))
+    if kind != ("BPE", "ByteLevel", True, False):
+        raise InputError("model", kind, "a Llama with a byte-level BPE tokenizer like GPT-2's")
     special = {token["id"]: token["content"] for token in tokenizer["added_tokens"]}
     tokens = {**{i: token for token, i in bpe["vocab"].items()}, **special}
     if sorted(tokens) != list(range(config["vocab_size"])):
@@ -125,7 +125,7 @@ def convert(folder: Path, file: Path) -> None:
     writer.add_block_count(config["num_hidden_layers"])
     writer.add_head_count(config["num_attention_heads"])
     writer.add_head_count_kv(config["num_key_value_heads"])
-    writer.add_rope_dimension_count(config["hidden_size"] // config["num_attention_heads"])
+    writer.add_rope_dimension_count(config["head_dim"])
     writer.add_rope_freq_base(float(scaling.get("rope_theta", 10_000.0)))
     writer.add_layer_norm_rms_eps(config["rms_norm_eps"])
     writer.add_tokenizer_model("gpt2")

@@ -21,15 +21,3 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     small_models.write_trained(folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def random_llama(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny Llama with random weights."""
-    return small_models.write_random(tmp_path_factory.mktemp("llama"))
-
-
-@pytest.fixture(scope="session")
-def random_gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny GPT-2 with random weights."""
-    return small_models.write_random(tmp_path_factory.mktemp("gpt2"), "gpt2")
