@@ -353,14 +353,14 @@ def train(
         found.weights[name] = {k: v.clone() for k, v in weights.items()}
 
     keep("untrained")
-    begun, done = time.monotonic(), 0
+    begun, begun_cpu, done = time.monotonic(), time.process_time(), 0
     while done < steps and not stopped():
         loss = trainer.step(rate(done, steps))
         done += 1
         told(done, steps, loss)
         if done == steps // 2:
             keep("half")
-    seconds = time.monotonic() - begun
+    seconds, cpu = time.monotonic() - begun, time.process_time() - begun_cpu
     keep("full")
     losses = baselines(tokens, held_out, vocabulary)
     for name, weights in found.weights.items():
@@ -381,6 +381,7 @@ def train(
         "interrupted": done < steps,
         "tokens_per_step": size.tokens_per_step,
         "seconds": round(seconds, 1),
+        "cpu_seconds": round(cpu, 1),
         "nats_per_token": losses,
         "versions": versions(),
     }
@@ -559,9 +560,10 @@ def main(
     for name, loss in sorted(found.record["nats_per_token"].items(), key=lambda x: -x[1]):
         report.add_row(name, f"{loss:.4f}")
     show(report)
-    show(f"Text: {lines.source}, {lines.licence}. Models in {folder}.")
+    click.echo(f"Text: {lines.source}, {lines.licence}. Models in {folder}.")
     if found.record["interrupted"]:
-        show(f"Interrupted: {found.record['steps_done']} of {found.record['steps']} steps done.")
+        steps_done, steps_wanted = found.record["steps_done"], found.record["steps"]
+        click.echo(f"Interrupted: {steps_done} of {steps_wanted} steps done.")
         sys.exit(INTERRUPTED)
 
 
