@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -104,7 +104,7 @@ class HuggingFaceOracle:
         self.context: int | None = getattr(self._model.config, "max_position_embeddings", None)
         self.start = self._start(start)
         self.reproducible = REPRODUCIBLE[dtype]
-        self.identity: dict[str, Any] = {
+        self.identity: Mapping[str, Any] = {
             "kind": "huggingface",
             "weights": fingerprint(folder),
             "dtype": dtype,
