@@ -21,7 +21,7 @@ REPRODUCIBLE = {"float64": 1e-6, "float32": 1e-4, "float16": 0.1, "bfloat16": 1.
 Some models compute parts of themselves in float32 whatever they are loaded as.
 """
 
-MAX_TOKENS = 1 << 13
+MAX_TOKENS = 1 << 14
 """Tokens in one pass, those in the cache included."""
 
 MAX_LOGITS = 1 << 25
