@@ -157,8 +157,10 @@ class HuggingFaceOracle:
     ) -> floats.Array:
         """Return the logits of all sequences that the runs read."""
         torch = self._torch
-        columns = torch.arange(self.vocabulary_size) if tokens is None else torch.tensor(tokens)
-        answers = _Answers(np.empty((many, len(columns))), columns.to(self._device))
+        answers = _Answers(
+            np.empty((many, self.vocabulary_size if tokens is None else len(tokens))),
+            None if tokens is None else torch.tensor(tokens, device=self._device),
+        )
         alone = [run for run in runs if not run.tails]
         heads = [run for run in runs if run.tails]
         with self._few_threads(), torch.inference_mode():
@@ -204,8 +206,10 @@ class HuggingFaceOracle:
             logits_to_keep=torch.tensor(kept if len(kept) else [0], device=self._device),
         )
         if len(kept):
-            at = [torch.from_numpy(x).to(self._device)[:, None] for x in (rows, places)]
-            chosen = found.logits[at[0], at[1], answers.columns[None, :]]
+            at = [torch.from_numpy(x).to(self._device) for x in (rows, places)]
+            chosen = found.logits[at[0], at[1]]
+            if answers.columns is not None:
+                chosen = chosen[:, answers.columns]
             answers.found[numbers] = chosen.to("cpu", torch.float64).numpy()
         return found.past_key_values if keep else None
 
@@ -249,7 +253,7 @@ class HuggingFaceOracle:
 
 
 class _Answers:
-    """Where answers go, and which columns of the logits they are."""
+    """Where answers go, and which columns of the logits they are; None: all."""
 
     def __init__(self, found: floats.Array, columns: Any) -> None:
         self.found, self.columns = found, columns
