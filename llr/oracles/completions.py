@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import numpy as np
-
 from llr.errors import InputError, OracleError, ShownAs, shorten
 from llr.models.base import Word, check_list, check_size
 from llr.numbers import floats
@@ -42,6 +40,7 @@ class Completions:
         start: nothing: the server's ids before every word have no number here.
         identity: the model's name and the ids; no host.
         reproducible: as given.
+        at_once: how many sequences are answered at a time.
 
     Raises:
         InputError: no tokens are given, or two have the same id or text, or N is below their
@@ -73,6 +72,7 @@ class Completions:
         if not 0 <= reproducible < float("inf"):
             raise InputError("reproducible", reproducible, "a number of nats, 0 or more")
         self.reproducible = reproducible
+        self.at_once = server.connections
         self.identity: Mapping[str, Any] = {
             "source": "completions",
             "model": model,
@@ -90,14 +90,12 @@ class Completions:
             tokens: the places whose columns are wanted, in that order; None: all.
 
         Raises:
-            OracleError: the server fails for good, or a wanted token is not among the N.
+            UnansweredError: the server fails for good, or a wanted token is not among the N.
         """
         columns = range(self.vocabulary_size) if tokens is None else tokens
-        found = np.empty((len(sequences), len(columns)))
-        rows = self._server.each(lambda sequence: self._row(sequence, columns), sequences)
-        for place, row in enumerate(rows):
-            found[place] = row
-        return found
+        return self._server.rows(
+            lambda sequence: self._row(sequence, columns), sequences, len(columns)
+        )
 
     def encode(self, text: str) -> Word:
         """Refuse: such a server does not say how it cuts texts into tokens."""

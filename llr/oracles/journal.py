@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from llr.errors import InputError, ShownAs
+from llr.errors import InputError, ShownAs, UnansweredError
 from llr.models.base import Word
 from llr.models.files import check_writable
 from llr.numbers import floats
@@ -117,7 +117,8 @@ class Journal:
             identity: all that fixes its answers, as a JSON value.
             alphabet_size: k.
             arithmetic: of the answers.
-            chunk: how many prefixes are asked and committed at once.
+            chunk: how many prefixes are asked and committed at once, unless the oracle says
+                (``at_once``) how many it answers at a time.
 
         Raises:
             InputError: the file holds answers of that identity with another k.
@@ -187,7 +188,7 @@ class _Journaled:
     ) -> None:
         self._journal, self._oracle = journal, oracle
         self._identity, self._k, self._arithmetic = identity, alphabet_size, arithmetic
-        self._chunk = chunk
+        self._chunk = getattr(oracle, "at_once", None) or chunk
         self._target: int | None = None
         self._form = ""
         self._code = "B" if alphabet_size <= 1 << 8 else "H" if alphabet_size <= 1 << 16 else "I"
@@ -248,8 +249,22 @@ class _Journaled:
         return row
 
     def _ask(self, keys: Sequence[bytes], prefixes: Sequence[Word]) -> dict[bytes, Any]:
-        """Ask for a chunk, check the answers, commit them and return them as kept."""
-        answers = self._oracle.logits(prefixes)
+        """Ask for a chunk, check the answers, commit them and return them as kept.
+
+        Of a batch that is answered in part, that part is kept.
+        """
+        try:
+            answers = self._oracle.logits(prefixes)
+        except UnansweredError as error:
+            done = error.places
+            if done:
+                self._keep([keys[i] for i in done], [prefixes[i] for i in done], error.answers)
+            raise
+        return self._keep(keys, prefixes, answers)
+
+    def _keep(
+        self, keys: Sequence[bytes], prefixes: Sequence[Word], answers: Any
+    ) -> dict[bytes, Any]:
         centred_answers(prefixes, answers, self._k, self._arithmetic)
         rows = self._written(answers)
         file = self._journal._file

@@ -41,6 +41,7 @@ class LlamaServer:
         start: as given or found.
         identity: the model's file name, sizes and the server's build; no host and no path.
         reproducible: as given.
+        at_once: how many sequences are answered at a time.
 
     Raises:
         InputError: there are no start tokens, and the server refuses to be asked nothing.
@@ -54,6 +55,7 @@ class LlamaServer:
         if not 0 <= reproducible < float("inf"):
             raise InputError("reproducible", reproducible, "a number of nats, 0 or more")
         self.reproducible = reproducible
+        self.at_once = server.connections
         self.identity: Mapping[str, Any] = self._described()
         self.vocabulary_size: int = self.identity["n_vocab"]
         self.start: Word = self._tokens("", True) if start is None else start
@@ -72,15 +74,13 @@ class LlamaServer:
             tokens: the ids whose columns are wanted, in that order; None: all V.
 
         Raises:
-            OracleError: the server fails for good, or an answer is not one finite log-probability
+            UnansweredError: the server fails for good, or an answer is not one finite log-probability
                 per token of the vocabulary.
         """
         columns = np.arange(self.vocabulary_size) if tokens is None else np.array(tokens)
-        found = np.empty((len(sequences), len(columns)))
-        rows = self._server.each(lambda sequence: self._row(sequence, columns), sequences)
-        for place, row in enumerate(rows):
-            found[place] = row
-        return found
+        return self._server.rows(
+            lambda sequence: self._row(sequence, columns), sequences, len(columns)
+        )
 
     def encode(self, text: str) -> Word:
         """Return the ids of a text; special tokens have no name in it."""
@@ -125,7 +125,7 @@ class LlamaServer:
             ) from None
         return found
 
-    def _row(self, sequence: Word, columns: floats.Array) -> floats.Array:
+    def _row(self, sequence: Word, columns: floats.Array) -> list[float]:
         # The drawn token is not used.  It must be one that stands for whole characters: if it ends
         # within one, the server waits for the rest and leaves all probabilities out.  A bias steers
         # the draw and does not touch the probabilities before sampling.
@@ -151,7 +151,7 @@ class LlamaServer:
             raise OracleError(f"{where} is to a prompt of {read} tokens, not {len(sequence)}")
         return self._kept(answer, columns, where)
 
-    def _kept(self, answer: dict[str, Any], columns: floats.Array, where: str) -> floats.Array:
+    def _kept(self, answer: dict[str, Any], columns: floats.Array, where: str) -> list[float]:
         """Return an answer's log-probabilities of the wanted ids, checked."""
         v = self.vocabulary_size
         try:
@@ -175,11 +175,12 @@ class LlamaServer:
         total = float(np.exp(np.minimum(found, 1)).sum())
         if abs(total - 1) > TOTAL_TOLERANCE:
             raise OracleError(f"{where} has probabilities that sum to {total:.6g}, not 1")
-        kept: floats.Array = found[columns]
+        kept = found[columns]
         lost = int((kept < LEAST).sum())
         if lost:
             raise OracleError(
                 f"{where} has {lost} of {len(kept)} wanted tokens below probability 1e-38, "
                 f"where the server rounds to 0: their logits are unknown; keep other tokens"
             )
-        return kept
+        chosen: list[float] = kept.tolist()
+        return chosen

@@ -10,13 +10,14 @@ import json
 import math
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, TypeVar
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
+from typing import Any
 from urllib.parse import urlsplit
 
-from llr.errors import InputError, OracleError, ShownAs, shorten
-from llr.models.base import check_size
+from llr.errors import InputError, OracleError, ShownAs, UnansweredError, shorten
+from llr.models.base import Word, check_size
+from llr.numbers import floats
 
 KEY = "LLR_API_KEY"
 """Environment variable of the key, unless another one is named."""
@@ -29,9 +30,6 @@ BACKOFF, LONGEST_BACKOFF = 0.25, 30.0
 """Seconds: the n-th retry of a question waits BACKOFF 2^(n-1) (the first one not at all)."""
 
 RETRIED = (429, 500, 502, 503, 504)
-
-Item = TypeVar("Item")
-Found = TypeVar("Found")
 
 
 class Server:
@@ -46,6 +44,10 @@ class Server:
         connections: questions in flight at a time.
         timeout: seconds to connect, and seconds without a byte of the answer.
         retries: how often a question is asked again.
+
+    Attributes:
+        url: without a last slash.
+        connections: as given.
 
     Raises:
         InputError: an argument cannot be used, or urllib3 is missing.
@@ -66,7 +68,7 @@ class Server:
             raise InputError("urllib3", ShownAs("missing"), needed) from None
         self.url = _checked_url(url)
         self._key = _key(key)
-        self._connections = check_size(connections, 1, "connections")
+        self.connections = check_size(connections, 1, "connections")
         if not (math.isfinite(timeout) and timeout > 0):
             raise InputError("timeout", timeout, "a positive number of seconds")
         self._timeout = timeout
@@ -103,16 +105,27 @@ class Server:
         """Return the JSON value that a path answers to a JSON value; raises as :meth:`get`."""
         return self._ask("POST", path, body)
 
-    def each(self, ask: Callable[[Item], Found], items: Sequence[Item]) -> Iterator[Found]:
-        """Yield ``ask(item)`` in order, several of them at a time; the first error ends it."""
-        if self._connections == 1 or len(items) == 1:
-            yield from map(ask, items)
-            return
-        pool = ThreadPoolExecutor(self._connections, thread_name_prefix="llr-http")
+    def rows(
+        self, ask: Callable[[Word], Sequence[float]], sequences: Sequence[Word], columns: int
+    ) -> floats.Array:
+        """Return ``ask(sequence)``, a row, for each sequence; several of them at a time.
+
+        Raises:
+            UnansweredError: some sequence raised OracleError; no new one was begun after that.
+        """
+        pool = ThreadPoolExecutor(self.connections, thread_name_prefix="llr-http")
         try:
-            yield from pool.map(ask, items)
+            asked = [pool.submit(ask, sequence) for sequence in sequences]
+            wait(asked, return_when=FIRST_EXCEPTION)
         finally:
             pool.shutdown(cancel_futures=True)
+        errors = [None if one.cancelled() else one.exception() for one in asked]
+        for error in errors:
+            if isinstance(error, OracleError):
+                done = [i for i, one in enumerate(asked) if not (one.cancelled() or errors[i])]
+                answers = floats.matrix([asked[i].result() for i in done], columns)
+                raise UnansweredError(str(error), done, answers) from None
+        return floats.matrix([one.result() for one in asked], columns)
 
     def _ask(self, method: str, path: str, body: object) -> Any:
         where = f"{self.url}{path}"
@@ -126,7 +139,11 @@ class Server:
         try:
             return json.loads(response.data, object_pairs_hook=_without_repeats)
         except (ValueError, RecursionError) as error:
-            why = str(error) if isinstance(error, _RepeatedNameError) else "something that is not JSON"
+            why = (
+                str(error)
+                if isinstance(error, _RepeatedNameError)
+                else "something that is not JSON"
+            )
             raise OracleError(f"{where} answered {why}: {self._shown(response.data)}") from None
 
     def _why(self, error: Exception) -> str:
