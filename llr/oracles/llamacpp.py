@@ -74,8 +74,8 @@ class LlamaServer:
             tokens: the ids whose columns are wanted, in that order; None: all V.
 
         Raises:
-            UnansweredError: the server fails for good, or an answer is not one finite log-probability
-                per token of the vocabulary.
+            UnansweredError: the server fails for good, or an answer is not one finite
+                log-probability per token of the vocabulary.
         """
         columns = np.arange(self.vocabulary_size) if tokens is None else np.array(tokens)
         return self._server.rows(

@@ -111,7 +111,7 @@ class Server:
         """Return ``ask(sequence)``, a row, for each sequence; several of them at a time.
 
         Raises:
-            UnansweredError: some sequence raised OracleError; no new one was begun after that.
+            UnansweredError: some sequence raised OracleError; those not begun by then are left.
         """
         pool = ThreadPoolExecutor(self.connections, thread_name_prefix="llr-http")
         try:
