@@ -75,9 +75,12 @@ def target(written: str) -> LanguageModel:
     Raises:
         InputError: there is no such file or family, or a value is out of range.
     """
-    if written.endswith(".json") or _is_file(written):
+    families = {**FAMILIES, **SOURCES}
+    family, colon, _ = written.partition(":")
+    listed = bool(colon) and family in families  # whose last parameter may be a JSON file
+    if _is_file(written) or (written.endswith(".json") and not listed):
         return load(written)
-    return family_target(written, {**FAMILIES, **SOURCES})
+    return family_target(written, families)
 
 
 def _is_file(written: str) -> bool:

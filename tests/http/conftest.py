@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import tiny_gguf
 from faulty import Faulty, served
 from serve_gguf import serving
+from tiny_gguf import Tiny
 
 from llr.oracles import transport
 
@@ -19,8 +19,8 @@ def surroundings(monkeypatch):
 
 @pytest.fixture(scope="session")
 def gguf(tmp_path_factory):
-    """Return the path of a random model of 48 tokens."""
-    return tiny_gguf.write(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
+    """Return the path of a random model."""
+    return Tiny().write(tmp_path_factory.mktemp("gguf") / "tiny.gguf")
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,12 @@ class Faulty:
         faults: what happens to the next questions for log-probabilities, one each.
         always: what happens to all others.
         key: what questions must show, if anything.
-        shift: added to some logits: another model.
+        name: of its file.
+        shift: added to some logits.
+        pause: seconds before every answer.
+        size: V, as it says.
         asked: the prompts that came in.
+        bodies: the questions.
         answered: how often each prompt was answered as it should be.
         headers: those of the last question.
         busy: the largest number of questions that were in flight at a time.
@@ -36,6 +40,7 @@ class Faulty:
         self.faults: deque[Callable[[Any, dict[str, Any]], None]] = deque()
         self.always: Callable[[Any, dict[str, Any]], None] = good
         self.key = ""
+        self.name = "letters.gguf"
         self.shift = 0.0
         self.pause = 0.0
         self.size = SIZE
@@ -73,7 +78,7 @@ class Faulty:
             reply(handler, 200, {"data": [{"id": "m", "meta": meta}]})
         elif path == "/props":
             found = {
-                "model_path": "/home/someone/models/letters.gguf",
+                "model_path": f"/home/someone/models/{self.name}",
                 "build_info": "b1",
                 "default_generation_settings": {"params": {"lora": []}},
             }
@@ -132,6 +137,13 @@ def good(handler: Any, body: dict[str, Any]) -> None:
     faulty.answered[prompt] += 1
 
 
+def legacy(handler: Any, body: dict[str, Any]) -> None:
+    """Answer as /completions does: log-probabilities of the likeliest tokens, by text."""
+    top = handler.server.faulty.entries(tuple(body["prompt"]))[: body["logprobs"]]
+    found = {"top_logprobs": [{entry["token"]: entry["logprob"] for entry in top}]}
+    reply(handler, 200, {"choices": [{"text": "a", "logprobs": found}]})
+
+
 def changed(change: Callable[[list[dict[str, Any]]], object]) -> Callable[..., None]:
     """Return a fault: a good answer with its list of tokens changed in place."""
 
@@ -179,17 +191,19 @@ def slow(seconds: float) -> Any:
 
 
 class Proxy:
-    """Passes everything on and keeps the prompts that the server answered.
+    """Passes everything on and keeps a log of the prompts that the server answered.
 
     Attributes:
-        answered: how often each prompt was answered by the server.
+        log: these prompts, in order.
+        then: what happens when the log has so many, before the answer is passed on.
     """
 
     def __init__(self, port: int) -> None:
         self._port = port
         self._http = urllib3.PoolManager(maxsize=8, retries=False)
         self._lock = threading.Lock()
-        self.answered: Counter[tuple[int, ...]] = Counter()
+        self.log: list[tuple[int, ...]] = []
+        self.then: dict[int, Callable[[], object]] = {}
         self.url = ""
 
     def handle(self, handler: Any, path: str, body: dict[str, Any]) -> None:
@@ -205,12 +219,16 @@ class Proxy:
             return
         if path == "/completion" and found.status == 200:
             with self._lock:
-                self.answered[tuple(body["prompt"])] += 1
+                self.log.append(tuple(body["prompt"]))
+                act = self.then.pop(len(self.log), None)
+                if act is not None:
+                    act()
         reply(handler, found.status, found.data)
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         self._handled({})
