@@ -7,6 +7,7 @@ prompt depends on what was asked before.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -165,7 +166,7 @@ class LlamaServer:
                 raise OracleError(f"{where} has id {shorten(token)}, not one of 0..{v - 1}")
             if row[token] is not None:
                 raise OracleError(f"{where} has id {token} twice")
-            if type(value) not in (int, float) or not np.isfinite(value):
+            if type(value) not in (int, float) or not math.isfinite(value):
                 raise OracleError(f"{where}: id {token} has {shorten(value)}, no log-probability")
             row[token] = value
         missing = row.count(None)
