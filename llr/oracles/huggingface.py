@@ -87,7 +87,8 @@ class HuggingFaceOracle:
             "dtype": dtype,
             "device": device,
         }
-        per_token = 2 * config.num_hidden_layers * config.hidden_size * 8
+        width = getattr(config, "num_hidden_layers", 1) * getattr(config, "hidden_size", 1)
+        per_token = 2 * width * 8
         self._most_tokens = max(1, min(MAX_TOKENS, MAX_BYTES // per_token))
         self._shares = False
         self._shares = self._probe()
