@@ -79,12 +79,10 @@ class Server:
         self._errors = urllib3.exceptions
         self._pool = urllib3.PoolManager(
             maxsize=connections,
-            block=True,
             headers=headers,
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
             retries=urllib3.Retry(
                 total=retries,
-                redirect=False,
                 allowed_methods=None,
                 status_forcelist=RETRIED,
                 backoff_factor=BACKOFF,
