@@ -57,11 +57,6 @@ def _given_ids(written: str, argument: str) -> Word | None:
     return tuple(token for token in found if token is not None)
 
 
-def _json(written: str, argument: str) -> object:
-    """Read a JSON file; nothing written stands for no value."""
-    return read_json(written) if written else None
-
-
 def _ids(written: str, argument: str) -> Sequence[object] | None:
     """Read a JSON file with a list of token ids; nothing written stands for no value."""
     if not written:
@@ -155,14 +150,15 @@ def _completions(
     timeout: float,
     retries: int,
     model: str,
-    tokens: object,
+    tokens: str | None,
     start: Word | None,
     top: int,
     reproducible: float,
     horizon: int,
 ) -> RealModel:
     server = Server(url, key, connections, timeout, retries)
-    source = Completions(server, model, tokens, start or (), top, reproducible)
+    listed = None if tokens is None else read_json(tokens)
+    source = Completions(server, model, listed, start or (), top, reproducible)
     return RealModel(source, horizon)
 
 
@@ -204,7 +200,9 @@ SOURCES: Mapping[str, Family] = {
                 Parameter("url", _text, "https://HOST/v1"),
                 *_SERVER,
                 Parameter("model", _text, "name, as the server knows it"),
-                Parameter("tokens", _json, 'JSON file with a list of {"id": ID, "text": TEXT}', ""),
+                Parameter(
+                    "tokens", _optional, 'JSON file with a list of {"id": ID, "text": TEXT}', ""
+                ),
                 Parameter("start", _given_ids, "ids before every word, such as 1;15;7", ""),
                 Parameter("top", _count, "log-probabilities to ask for", str(TOP)),
                 _REPRODUCIBLE,

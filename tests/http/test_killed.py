@@ -169,9 +169,9 @@ def test_a_budget_stops_the_run_with_all_that_was_paid_for(llama, tokens, tmp_pa
 # The server that misbehaves has six tokens, all kept.
 
 
-def learning(faulty, tmp_path, *more, key=""):
+def learning(faulty, tmp_path, *more, key="", timeout=30):
     """Learn from the server that misbehaves."""
-    target = f"llamacpp:url={faulty.url},{key}retries=1,timeout=0.5,T=4,k=6"
+    target = f"llamacpp:url={faulty.url},{key}retries=1,timeout={timeout},T=4,k=6"
     journal, out = str(tmp_path / "journal"), str(tmp_path / "model.json")
     how = (
         "--arithmetic",
@@ -194,7 +194,7 @@ LASTING = {
     "500s": misbehave.status(500),
     "dropped connections": misbehave.drop,
     "half answers": misbehave.half,
-    "slow answers": misbehave.slow(0.8),
+    "slow answers": misbehave.slow(1.5),
     "a smaller vocabulary": misbehave.changed(lambda entries: entries.pop()),
     "a larger vocabulary": misbehave.changed(lambda e: e.append({"id": 6, "logprob": -9.0})),
     "NaN": misbehave.changed(lambda entries: entries[3].update(logprob=float("nan"))),
@@ -206,7 +206,7 @@ LASTING = {
 def test_a_fault_that_lasts_ends_the_run_and_loses_nothing(faulty, tmp_path, fault):
     faulty.faults.extend([misbehave.good] * 42)  # the last two in a batch of four
     faulty.always = LASTING[fault]
-    code, said = learning(faulty, tmp_path)
+    code, said = learning(faulty, tmp_path, timeout=1 if fault == "slow answers" else 30)
     assert (code, said.count("Error: ")) == (2, 1)
     with Journal(tmp_path / "journal") as journal:
         assert len(journal) == len(faulty.answered) == 42

@@ -16,8 +16,8 @@ from llr.oracles.llamacpp import LEAST, LlamaServer
 from llr.oracles.transport import Server
 
 
-def source(faulty, **options):
-    return LlamaServer(Server(faulty.url, retries=1, timeout=0.3), **options)
+def source(faulty, timeout=30.0, **options):
+    return LlamaServer(Server(faulty.url, retries=1, timeout=timeout), **options)
 
 
 def test_what_the_server_says_of_itself(faulty):
@@ -117,13 +117,14 @@ FINAL = {
     "not for you": (misbehave.status(403), "answered 403"),
     "dropped connections": (misbehave.drop, "the connection broke"),
     "500s": (misbehave.status(500), "answered 500"),
-    "too slow": (misbehave.slow(0.8), "nothing came for 0.3 s"),
+    "too slow": (misbehave.slow(0.8), "nothing came for 0.5 s"),
 }
 
 
 @pytest.mark.parametrize("fault", FINAL)
 def test_an_error_that_says_what_is_wrong(faulty, fault):
-    asked, (faulty.always, message) = source(faulty), FINAL[fault]
+    asked = source(faulty, 0.5 if fault == "too slow" else 30.0)
+    faulty.always, message = FINAL[fault]
     with pytest.raises(OracleError, match=message) as caught:
         asked.logits([(0, 1)])
     assert "\n" not in str(caught.value)

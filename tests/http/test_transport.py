@@ -68,14 +68,19 @@ FAULTS = {
     "drop": misbehave.drop,
     "half an answer": misbehave.half,
     **{str(code): misbehave.status(code) for code in (429, 500, 502, 503, 504)},
-    "too slow": misbehave.slow(0.6),
+    "too slow": misbehave.slow(0.8),
 }
+
+
+def patience(fault):
+    """Return a time-out that a busy machine does not reach, unless that is the point."""
+    return 0.5 if fault == "too slow" else 30.0
 
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_that_passes_is_survived(faulty, fault):
     faulty.faults.extend([FAULTS[fault]] * 3)
-    assert GOOD in ask(faulty, retries=3, timeout=0.2)
+    assert GOOD in ask(faulty, retries=3, timeout=patience(fault))
     assert len(faulty.asked) == 4
 
 
@@ -84,7 +89,7 @@ def test_a_fault_that_passes_is_survived(faulty, fault):
     [
         ("drop", "gave no answer: the connection broke (2 retries)"),
         ("half an answer", "gave no answer: the connection broke (2 retries)"),
-        ("too slow", "gave no answer: nothing came for 0.2 s (2 retries)"),
+        ("too slow", "gave no answer: nothing came for 0.5 s (2 retries)"),
         ("500", 'answered 500: {"error": "so it is"}'),
         ("429", 'answered 429: {"error": "so it is"}'),
     ],
@@ -92,7 +97,7 @@ def test_a_fault_that_passes_is_survived(faulty, fault):
 def test_a_fault_that_lasts_is_an_error(faulty, fault, message):
     faulty.always = FAULTS[fault]
     with pytest.raises(OracleError) as caught:
-        ask(faulty, retries=2, timeout=0.2)
+        ask(faulty, retries=2, timeout=patience(fault))
     assert str(caught.value) == f"{faulty.url}/completion {message}"
     assert len(faulty.asked) == 3
 
@@ -238,7 +243,7 @@ def test_a_key_that_no_header_can_hold_is_not_shown(key, monkeypatch):
 def test_the_key_shows_nowhere(faulty, monkeypatch, caplog):
     caplog.set_level(logging.DEBUG)
     monkeypatch.setenv("MY_KEY", SECRET)
-    server = Server(faulty.url, key="MY_KEY", retries=1, timeout=0.2)
+    server = Server(faulty.url, key="MY_KEY", retries=1, timeout=0.5)
     faulty.key = "another"
     with pytest.raises(OracleError) as caught:
         server.post("/completion", QUESTION)
