@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 
 class LlrError(Exception):
     """Base class of every error that this library raises on purpose."""
@@ -29,6 +32,24 @@ class InputError(LlrError, ValueError):
 
 class OracleError(LlrError):
     """Report an oracle whose answers cannot be those of one fixed language model."""
+
+
+class UnansweredError(OracleError):
+    """Report a batch that an oracle answered in part.
+
+    Args:
+        message: why the rest was not answered.
+        places: of the prefixes in the batch that were.
+        answers: to these prefixes, as if they had been the whole batch.
+    """
+
+    def __init__(self, message: str, places: Sequence[int], answers: Any) -> None:
+        self.places, self.answers = places, answers
+        super().__init__(message)
+
+    def __reduce__(self) -> tuple[type, tuple[str, Sequence[int], Any]]:
+        """Survive the way from one process to another."""
+        return type(self), (str(self), self.places, self.answers)
 
 
 class BudgetError(LlrError):

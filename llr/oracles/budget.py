@@ -44,6 +44,7 @@ class _Limited:
     def __init__(self, budget: Budget, oracle: LogitOracle) -> None:
         self._budget, self._oracle = budget, oracle
         self.reproducible = getattr(oracle, "reproducible", 0)
+        self.at_once = getattr(oracle, "at_once", None)
 
     @property
     def left(self) -> int:

@@ -20,7 +20,7 @@ from zlib import crc32
 
 import numpy as np
 
-from llr.errors import InputError, ShownAs
+from llr.errors import InputError, ShownAs, UnansweredError
 from llr.models.base import Word
 from llr.models.files import check_writable
 from llr.numbers.arithmetic import EXACT, Arithmetic
@@ -118,7 +118,8 @@ class Journal:
             identity: all that fixes its answers, as a JSON value.
             alphabet_size: k.
             arithmetic: of the answers.
-            chunk: how many prefixes are asked and committed at once.
+            chunk: how many prefixes are asked and committed at once, unless the oracle says
+                (``at_once``) how many it answers at a time.
 
         Raises:
             InputError: the file holds answers of that identity with another k.
@@ -190,7 +191,7 @@ class _Journaled:
     ) -> None:
         self._journal, self._oracle = journal, oracle
         self._identity, self._k, self._arithmetic = identity, alphabet_size, arithmetic
-        self._chunk = chunk
+        self._chunk = getattr(oracle, "at_once", None) or chunk
         self._code = "B" if alphabet_size <= 1 << 8 else "H" if alphabet_size <= 1 << 16 else "I"
         self.reproducible = getattr(oracle, "reproducible", 0)
         with journal._explained():
@@ -259,8 +260,21 @@ class _Journaled:
         return np.frombuffer(row, dtype="<f8")
 
     def _ask(self, keys: Sequence[bytes], prefixes: Sequence[Word]) -> Any:
-        """Ask for a chunk, check the answers, commit them and return them."""
-        answers = self._oracle.logits(prefixes)
+        """Ask for a chunk, check the answers, commit them and return them.
+
+        Of a chunk that is answered in part, that part is committed.
+        """
+        try:
+            answers = self._oracle.logits(prefixes)
+        except UnansweredError as error:
+            done = error.places
+            if done:
+                self._keep([keys[i] for i in done], [prefixes[i] for i in done], error.answers)
+            raise
+        return self._keep(keys, prefixes, answers)
+
+    def _keep(self, keys: Sequence[bytes], prefixes: Sequence[Word], answers: Any) -> Any:
+        """Check answers, commit them and return them."""
         centred_answers(prefixes, answers, self._k, self._arithmetic)
         rows, written = self._both(answers)
         file, target, form = self._journal._file, self._target, self._form

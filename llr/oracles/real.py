@@ -78,6 +78,7 @@ class Restricted:
         self._before = (*source.start, *prompt)
         self._all = self._tokens == tuple(range(source.vocabulary_size))
         self.reproducible = source.reproducible
+        self.at_once = getattr(source, "at_once", None)
         self.identity = {
             "source": dict(source.identity),
             "start": list(source.start),

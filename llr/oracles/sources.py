@@ -9,8 +9,12 @@ from llr.errors import InputError, ShownAs
 from llr.models.base import Word, check_list
 from llr.models.files import read_json
 from llr.models.targets import Family, Parameter
+from llr.numbers import floats
+from llr.oracles.completions import TOP, Completions
 from llr.oracles.huggingface import HuggingFaceOracle
+from llr.oracles.llamacpp import REPRODUCIBLE, LlamaServer
 from llr.oracles.real import RealModel, Source
+from llr.oracles.transport import CONNECTIONS, KEY, RETRIES, TIMEOUT, Server
 from llr.oracles.weights import DTYPES
 
 
@@ -34,6 +38,23 @@ def _optional(written: str, argument: str) -> str | None:
 
 def _start(written: str, argument: str) -> int | str | None:
     return written if written == "none" else _count(written, argument)
+
+
+def _number(written: str, argument: str) -> float:
+    try:
+        return floats.finite(float(written), argument)
+    except ValueError:
+        raise InputError(argument, written, "a number") from None
+
+
+def _given_ids(written: str, argument: str) -> Word | None:
+    """Read ids such as ``1;15;7``; nothing written stands for no value."""
+    if not written:
+        return None
+    found = [_count(item, argument) for item in written.split(";")]
+    if None in found:
+        raise InputError(argument, written, 'written as "1;15;7"')
+    return tuple(token for token in found if token is not None)
 
 
 def _ids(written: str, argument: str) -> Sequence[object] | None:
@@ -95,6 +116,52 @@ def _hugging_face(
     return restricted(source, *common)
 
 
+_SERVER = (
+    Parameter("key", _optional, f"environment variable with the key; left out, {KEY} if set", ""),
+    Parameter("connections", _count, "questions in flight", str(CONNECTIONS)),
+    Parameter("timeout", _number, "seconds", f"{TIMEOUT:g}"),
+    Parameter("retries", _count, "how often a question is asked again", str(RETRIES)),
+)
+"""How a server is reached, beside its URL."""
+
+_REPRODUCIBLE = Parameter(
+    "reproducible", _number, "how far two answers may differ, in nats", str(REPRODUCIBLE)
+)
+
+
+def _llama_server(
+    url: str,
+    key: str | None,
+    connections: int,
+    timeout: float,
+    retries: int,
+    start: Word | None,
+    reproducible: float,
+    *common: Any,
+) -> RealModel:
+    server = Server(url, key, connections, timeout, retries)
+    return restricted(LlamaServer(server, start, reproducible), *common)
+
+
+def _completions(
+    url: str,
+    key: str | None,
+    connections: int,
+    timeout: float,
+    retries: int,
+    model: str,
+    tokens: str | None,
+    start: Word | None,
+    top: int,
+    reproducible: float,
+    horizon: int,
+) -> RealModel:
+    server = Server(url, key, connections, timeout, retries)
+    listed = None if tokens is None else read_json(tokens)
+    source = Completions(server, model, listed, start or (), top, reproducible)
+    return RealModel(source, horizon)
+
+
 SOURCES: Mapping[str, Family] = {
     family.name: family
     for family in (
@@ -112,6 +179,37 @@ SOURCES: Mapping[str, Family] = {
             ),
             _hugging_face,
             "hf:model=FOLDER,T=16,k=256,prompt=In the beginning",
+        ),
+        Family(
+            "llamacpp",
+            "a model behind llama.cpp's HTTP server; needs llr[http]",
+            (
+                Parameter("url", _text, "http://HOST:PORT"),
+                *_SERVER,
+                Parameter("start", _given_ids, "ids before every text; left out, its own", ""),
+                _REPRODUCIBLE,
+                *COMMON,
+            ),
+            _llama_server,
+            "llamacpp:url=http://127.0.0.1:8080,T=16,k=256,prompt=In the beginning",
+        ),
+        Family(
+            "completions",
+            "some tokens of a model behind an OpenAI-compatible server; needs llr[http]",
+            (
+                Parameter("url", _text, "https://HOST/v1"),
+                *_SERVER,
+                Parameter("model", _text, "name, as the server knows it"),
+                Parameter(
+                    "tokens", _optional, 'JSON file with a list of {"id": ID, "text": TEXT}', ""
+                ),
+                Parameter("start", _given_ids, "ids before every word, such as 1;15;7", ""),
+                Parameter("top", _count, "log-probabilities to ask for", str(TOP)),
+                _REPRODUCIBLE,
+                Parameter("T", _count, "horizon"),
+            ),
+            _completions,
+            "completions:url=https://HOST/v1,model=NAME,tokens=FILE,start=1,T=16",
         ),
     )
 }

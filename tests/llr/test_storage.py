@@ -119,6 +119,13 @@ def test_a_target_may_be_a_file(tmp_path, named_model):
     assert all_logits(llr.target(str(tmp_path / "model.json"))) == all_logits(model)
 
 
+def test_a_real_model_whose_last_parameter_is_a_file_is_no_file():
+    with pytest.raises(InputError, match=r"^absent\.json must be a readable file"):
+        llr.target("llamacpp:url=http://127.0.0.1:1,T=2,tokens=absent.json")
+    with pytest.raises(InputError, match=r"^unknown:tokens=absent\.json must be a readable file"):
+        llr.target("unknown:tokens=absent.json")
+
+
 def test_strings_and_paths_name_files(tmp_path):
     llr.save(UniformModel(2, 3), str(tmp_path / "model.json"))
     assert llr.load(str(tmp_path / "model.json")).horizon == 3
