@@ -19,7 +19,7 @@ import numpy as np
 
 from llr.analysis.continuations import Setting, divergences, draw, last_tokens, prefixes_of
 from llr.analysis.ridge import NormalEquations, chosen_strength
-from llr.errors import InputError
+from llr.errors import InputError, ShownAs
 from llr.models.base import Word
 from llr.numbers import floats
 from llr.numbers.arithmetic import Matrix
@@ -31,6 +31,8 @@ CHOSEN, UNRELATED, NONSENSE = KINDS = ("chosen", "unrelated", "nonsense")
 
 PROBABILITY, UNIFORM = WEIGHTS = ("probability", "uniform")
 """What an error in the logit of a token weighs: its probability after the prompt, or 1/k."""
+
+LINGEN, MEAN, LAST, CHECKPOINT = ("LINGEN", "mean of histories", "last tokens", "checkpoint")
 
 HELD_OUT = 5
 """Every fifth future is held out to choose the ridge strength."""
@@ -60,8 +62,11 @@ def drawn_histories(
     """Return different histories of the prompt's length, drawn from the model, none the prompt.
 
     Raises:
-        InputError: too few different ones came.
+        InputError: there are too few, or too few different ones came.
     """
+    most = setting.alphabet_size ** len(prompt) - 1
+    if number > most:
+        raise InputError("histories", number, f"at most {most}, the others of the prompt's length")
     found: dict[Word, None] = {}
     for _ in range(ROUNDS):
         words = draw(ledger, setting, (), number, len(prompt), rng)
@@ -71,18 +76,29 @@ def drawn_histories(
     raise InputError("histories", number, f"at most {len(found)}, the different ones that came")
 
 
-def windows(text: Word, length: int, number: int, rng: np.random.Generator) -> list[Word]:
+def windows(
+    text: Sequence[int], avoided: Word, length: int, number: int, rng: np.random.Generator
+) -> list[Word]:
     """Return different pieces of a text, at random places.
+
+    Args:
+        text: tokens; -1 stands for one that no piece may have.
+        avoided: a piece that does not count.
+        length, number: of the pieces.
+        rng: the only source of randomness.
 
     Raises:
         InputError: the text has fewer.
     """
     found: dict[Word, None] = {}
     for start in rng.permutation(max(0, len(text) - length + 1)).tolist():
-        found[text[start : start + length]] = None
+        piece = tuple(text[start : start + length])
+        if -1 not in piece and piece != avoided:
+            found[piece] = None
         if len(found) == number:
             return list(found)
-    raise InputError("text", len(text), f"of more tokens: {number} pieces of {length} are wanted")
+    expected = f"one with {number} different pieces of {length} tokens"
+    raise InputError("text", ShownAs(f"one of {len(text)} tokens with {len(found)}"), expected)
 
 
 def futures(
@@ -192,8 +208,7 @@ def ridge_fit(
         if len(words) < HELD_OUT:
             raise InputError(f"{kind} futures", len(words), f"at least {HELD_OUT}")
     sums = {
-        kind: (NormalEquations(len(histories)), NormalEquations(len(histories)))
-        for kind in chosen
+        kind: (NormalEquations(len(histories)), NormalEquations(len(histories))) for kind in chosen
     }
     passing = {
         kind: (
@@ -389,8 +404,9 @@ class Method:
     """A way to predict the next token.
 
     Attributes:
-        name: "lingen", "last tokens" or "checkpoint".
-        size: number of histories, or of last tokens; 0 for a checkpoint.
+        name: LINGEN; the plain mean of the histories' logits, nothing fitted; the model given the
+            last tokens alone; or another model, the checkpoint.
+        size: number of histories, or of last tokens; 0 for the checkpoint.
         kind: of futures, for LINGEN.
     """
 
@@ -477,8 +493,12 @@ def try_prompt(
             setting, target, prompt, histories, chosen, plan.sizes, plan.weights, plan.strength
         )
     add_counts(fit.counts, target.counts)
-    values = np.concatenate([fit.coefficients[kind].values for kind in plan.kinds])
-    methods = [Method("lingen", size, kind) for kind in plan.kinds for size in plan.sizes]
+    many = len(histories)
+    values = np.concatenate(
+        [*(fit.coefficients[kind].values for kind in plan.kinds), np.full((1, many), 1 / many)]
+    )
+    methods = [Method(LINGEN, size, kind) for kind in plan.kinds for size in plan.sizes]
+    methods.append(Method(MEAN, many))
     lingen = Combinations(setting, histories, values)
     generated = {
         kind: lingen.generate((i + 1) * len(plan.sizes) - 1, 1, plan.steps, for_text)[0]
@@ -493,10 +513,10 @@ def try_prompt(
         whole = [(*prompt, *z) for z in prefixes_of(word)]
         truth = measuring.block(whole)
         laws = dict(zip(methods, np.swapaxes(lingen.blocks(prefixes_of(word)), 0, 1), strict=True))
-        for many in plan.short:
-            laws[Method("last tokens", many)] = measuring.block(last_tokens(prompt, word, many))
+        for last in plan.short:
+            laws[Method(LAST, last)] = measuring.block(last_tokens(prompt, word, last))
         if other is not None:
-            laws[Method("checkpoint")] = other.block(whole)
+            laws[Method(CHECKPOINT)] = other.block(whole)
         for method, law in laws.items():
             found.setdefault(method, []).append(divergences(truth, law))
     counts = {

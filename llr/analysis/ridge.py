@@ -40,7 +40,8 @@ class NormalEquations:
 
     def solve(self, size: int, strength: float) -> floats.Array:
         """Return the coefficients of the first ``size`` rows: see :func:`path`."""
-        return path(self, size, (strength,))[0]
+        found: floats.Array = path(self, size, (strength,))[0]
+        return found
 
     def loss(self, coefficients: floats.Array) -> float:
         """Return the weighted squared error of coefficients, less a constant."""
