@@ -9,8 +9,9 @@ from llr.errors import InputError
 from llr.models.base import Word, check_list
 from llr.models.files import read_json
 from llr.models.targets import Family, Parameter
-from llr.oracles.huggingface import DTYPES, HuggingFaceOracle
+from llr.oracles.huggingface import HuggingFaceOracle
 from llr.oracles.real import RealModel, Source
+from llr.oracles.weights import DTYPES
 
 
 def _text(written: str, argument: str) -> str:
