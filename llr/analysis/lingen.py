@@ -32,10 +32,19 @@ CHOSEN, UNRELATED, NONSENSE = KINDS = ("chosen", "unrelated", "nonsense")
 PROBABILITY, UNIFORM = WEIGHTS = ("probability", "uniform")
 """What an error in the logit of a token weighs: its probability after the prompt, or 1/k."""
 
-LINGEN, MEAN, LAST, CHECKPOINT = ("LINGEN", "mean of histories", "last tokens", "checkpoint")
+LINGEN, MEAN, LAST, PLACED, CHECKPOINT = (
+    "LINGEN",
+    "mean of histories",
+    "last tokens",
+    "last tokens in place",
+    "checkpoint",
+)
 
 HELD_OUT = 5
 """Every fifth future is held out to choose the ridge strength."""
+
+PLACES = 8
+"""Histories that the last tokens are put behind."""
 
 ROUNDS = 64
 """How often histories are drawn until enough different ones are there."""
@@ -405,7 +414,8 @@ class Method:
 
     Attributes:
         name: LINGEN; the plain mean of the histories' logits, nothing fitted; the model given the
-            last tokens alone; or another model, the checkpoint.
+            last tokens alone, or where they stand, with unrelated tokens before them (the mean over
+            8 histories); or another model, the checkpoint.
         size: number of histories, or of last tokens; 0 for the checkpoint.
         kind: of futures, for LINGEN.
     """
@@ -514,7 +524,15 @@ def try_prompt(
         truth = measuring.block(whole)
         laws = dict(zip(methods, np.swapaxes(lingen.blocks(prefixes_of(word)), 0, 1), strict=True))
         for last in plan.short:
-            laws[Method(LAST, last)] = measuring.block(last_tokens(prompt, word, last))
+            seen = last_tokens(prompt, word, last)
+            laws[Method(LAST, last)] = measuring.block(seen)
+            placed = [
+                measuring.block(
+                    [(*h[: len(w) - len(z)], *z) for w, z in zip(whole, seen, strict=True)]
+                )
+                for h in histories[:PLACES]
+            ]
+            laws[Method(PLACED, last)] = np.mean(placed, axis=0)
         if other is not None:
             laws[Method(CHECKPOINT)] = other.block(whole)
         for method, law in laws.items():

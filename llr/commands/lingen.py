@@ -314,9 +314,10 @@ def _draw(folder: Path, target: str, plan: Plan, rows: Sequence[dict[str, Any]])
 
 def _label(row: dict[str, Any]) -> str:
     """Return a method's name for the screen."""
-    if row["method"] == study.LAST:
-        return "last token" if row["size"] == 1 else f"last {row['size']} tokens"
-    return str(row["method"])
+    name = str(row["method"])
+    if name not in (study.LAST, study.PLACED):
+        return name
+    return name.replace("tokens", "token" if row["size"] == 1 else f"{row['size']} tokens")
 
 
 def _show(value: dict[str, Any]) -> None:
