@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, cycle, islice
 
 import numpy as np
 
@@ -44,7 +45,7 @@ HELD_OUT = 5
 """Every fifth future is held out to choose the ridge strength."""
 
 PLACES = 8
-"""Histories that the last tokens are put behind."""
+"""Ways to put unrelated histories before the last tokens."""
 
 ROUNDS = 64
 """How often histories are drawn until enough different ones are there."""
@@ -331,9 +332,23 @@ class Combinations:
         return [words[i] for i in rng.permutation(n).tolist()]
 
 
+def _filling(histories: Sequence[Word], length: int) -> Word:
+    """Return the first tokens of histories, one after the other."""
+    return tuple(islice(chain.from_iterable(cycle(histories)), length))
+
+
 def asked_after(ledger: Ledger, prompt: Word) -> int:
     """Return how many of the prefixes submitted so far begin with the prompt."""
     return sum(prefix[: len(prompt)] == prompt for prefix in ledger.log)
+
+
+def check_histories(histories: Sequence[Word], prompt: Word) -> None:
+    """Raise InputError unless they are different, as long as the prompt, and not the prompt."""
+    if len(set(histories)) < len(histories):
+        raise InputError("histories", ShownAs("some twice"), "different ones")
+    for h in histories:
+        if len(h) != len(prompt) or h == prompt:
+            raise InputError("histories", h, f"of {len(prompt)} tokens, none the prompt")
 
 
 def check_sizes(sizes: Sequence[int], histories: Sequence[Word]) -> None:
@@ -414,8 +429,8 @@ class Method:
 
     Attributes:
         name: LINGEN; the plain mean of the histories' logits, nothing fitted; the model given the
-            last tokens alone, or where they stand, with unrelated tokens before them (the mean over
-            8 histories); or another model, the checkpoint.
+            last tokens alone, or at their place behind unrelated histories (the mean logits over 8
+            ways to do so); or another model, the checkpoint.
         size: number of histories, or of last tokens; 0 for the checkpoint.
         kind: of futures, for LINGEN.
     """
@@ -475,7 +490,8 @@ def try_prompt(
         checkpoint: another model of the same tokens, given the whole history.
 
     Raises:
-        InputError: the prompt and the steps do not fit the horizon, or see :func:`ridge_fit`.
+        InputError: the prompt and the steps do not fit the horizon, a history is no unrelated one
+            of the prompt's length, or see :func:`ridge_fit`.
     """
     check_prompt(prompt, setting.horizon, plan.steps)
     for_histories, for_futures, for_words, for_text = rng.spawn(4)
@@ -483,6 +499,7 @@ def try_prompt(
     if histories is None:
         histories = drawn_histories(drawing, setting, prompt, plan.sizes[-1], for_histories)
     histories = histories[: plan.sizes[-1]]
+    check_histories(histories, prompt)
     chosen = {
         kind: futures(
             kind,
@@ -528,9 +545,12 @@ def try_prompt(
             laws[Method(LAST, last)] = measuring.block(seen)
             placed = [
                 measuring.block(
-                    [(*h[: len(w) - len(z)], *z) for w, z in zip(whole, seen, strict=True)]
+                    [
+                        (*_filling(histories[first:], len(w) - len(z)), *z)
+                        for w, z in zip(whole, seen, strict=True)
+                    ]
                 )
-                for h in histories[:PLACES]
+                for first in range(min(PLACES, len(histories)))
             ]
             laws[Method(PLACED, last)] = np.mean(placed, axis=0)
         if other is not None:

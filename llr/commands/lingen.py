@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,17 @@ from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.ledger import Counts
 from llr.oracles.real import RealModel
-from llr.screen import json_option, parse_integer, print_json, progress, seed_option, show, table
+from llr.screen import (
+    FAILED,
+    OK,
+    json_option,
+    parse_integer,
+    print_json,
+    progress,
+    seed_option,
+    show,
+    table,
+)
 
 PROMPTS_SHARE = 5
 """Prompts come from the last fifth of a text, histories from what is before it."""
@@ -108,8 +119,9 @@ def lingen(
 ) -> None:
     """Generate after a prompt from a combination of unrelated histories alone.
 
-    The combination is fitted on futures; after the fit the prompt is not asked again.  The table
-    has KL(TARGET || method) summed over the tokens, along TARGET's own continuations.
+    The combination is fitted on futures; after the fit the prompt is not asked again (exit 1 if it
+    was).  The table has KL(TARGET || method) summed over the tokens, along TARGET's own
+    continuations.
     """
     plan = Plan(
         steps=parse_integer(steps, "--steps", 1),
@@ -178,6 +190,7 @@ def lingen(
         print_json(value)
     else:
         _show(value)
+    sys.exit(FAILED if value["prompt_asked_after_fit"] else OK)
 
 
 def _sizes(written: str) -> tuple[int, ...]:
