@@ -129,9 +129,11 @@ def lingen(
         kinds=_named(kinds, "--kinds", study.KINDS),
         futures=parse_integer(futures, "--futures", study.HELD_OUT),
         continuations=parse_integer(continuations, "--continuations", 1),
-        weights=_named(weights, "--weights", study.WEIGHTS)[0],
+        weights=weights,
         strength=_strength(ridge),
     )
+    if weights not in study.WEIGHTS:
+        raise InputError("--weights", weights, "one of " + ", ".join(study.WEIGHTS))
     many, tokens = parse_integer(prompts, "--prompts"), parse_integer(length, "--length", 1)
     start = parse_integer(seed, "--seed")
     if not written and not many:
@@ -155,9 +157,9 @@ def lingen(
         body = None if file is None else _tokens(model, file)
         cut = 0 if body is None else len(body) - len(body) // PROMPTS_SHARE
         drawing = setting.ledger()
-        if body is not None:
-            all_prompts += study.windows(body[cut:], (), tokens, many, rng_prompts) if many else []
-        else:
+        if many and body is not None:
+            all_prompts += study.windows(body[cut:], (), tokens, many, rng_prompts)
+        elif many:
             all_prompts += draw(drawing, setting, (), many, tokens, rng_prompts)
         outcomes = []
         for number, p in enumerate(all_prompts, start=1):
