@@ -5,6 +5,7 @@ Other packages add their commands through the entry-point group ``llr.commands``
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -43,10 +44,11 @@ from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
+from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
 from llr.oracles.real import RealModel
-from llr.oracles.sampling import ModelWords
+from llr.oracles.sampling import ModelWords, RowWords, WordSource
 from llr.oracles.sources import SOURCES
 from llr.screen import (
     FAILED,
@@ -61,6 +63,7 @@ from llr.screen import (
     show,
     table,
 )
+from llr.storage import enumerable_target
 
 MAX_EXACT_NODES = 1 << 16
 MAX_FLOAT_NODES = 1 << 12
@@ -134,7 +137,7 @@ def rank(target: str, kind: str, as_json: bool) -> None:
     """
     if kind not in RANKS:
         raise InputError("--kind", kind, "one of " + ", ".join(RANKS))
-    model = llr.target(target)
+    model = enumerable_target(target)
     exact = kind == "probability" or not isinstance(model, HiddenMarkovModel)
     ranks = ranks_of(model, kind, exact)
     if as_json:
@@ -282,7 +285,8 @@ def learn(
                 unit=model.unit if numbers is EXACT else llr.NAT,
                 samples=draws,
                 max_epochs=epochs,
-                words=ModelWords(model),
+                # a real model is asked through the learner's own ledger alone
+                words=None if isinstance(model, RealModel) else ModelWords(model),
                 on_epoch=report,
                 cut_ranks=known_cut_ranks(model),
                 rank=limit_rank,
@@ -293,27 +297,41 @@ def learn(
         if certificate is not None and result.certificate is not None:
             how = {"target": target, "noise": kind, "seed": seed_number}
             write_json(certificate, {**result.certificate.as_json(), "oracle": how})
-        limit = MAX_EXACT_NODES if result.model.arithmetic is EXACT else MAX_FLOAT_NODES
         with progress("measuring the distance"):
-            apart = distances.total_variation(model, result.model, max_nodes=limit)
-            trivial = distances.total_variation(
-                model, UniformModel(model.alphabet_size, model.horizon, model.unit), max_nodes=limit
-            )
-            missing = unrepresented(model, result.model, limit)
+            measured = measure(model, result.model)
         value = {
             "target": target,
+            **restriction(model),
             **result.as_json(),
             **asks.as_json(),
             "noise": kind,
-            "total_variation": apart.as_json(),
-            "unrepresented_mass": missing.as_json(),
-            "uniform_total_variation": trivial.as_json(),
+            **measured,
         }
     if as_json:
         print_json(value)
     else:
-        show(learn_table(value))
+        show(learn_table(value, model))
     sys.exit(OK if result.accepted else FAILED)
+
+
+def restriction(model: LanguageModel) -> dict[str, Any]:
+    """Return what a real model is restricted to, as fields of a JSON object; none for others."""
+    return {"restricted": model.description()} if isinstance(model, RealModel) else {}
+
+
+def measure(model: LanguageModel, learned: LanguageModel) -> dict[str, Any]:
+    """Return the distances that are found by visiting words; null for a real model."""
+    names = ("total_variation", "unrepresented_mass", "uniform_total_variation")
+    if isinstance(model, RealModel):
+        return dict.fromkeys(names)
+    limit = MAX_EXACT_NODES if learned.arithmetic is EXACT else MAX_FLOAT_NODES
+    uniform = UniformModel(model.alphabet_size, model.horizon, model.unit)
+    found = (
+        distances.total_variation(model, learned, max_nodes=limit),
+        unrepresented(model, learned, limit),
+        distances.total_variation(model, uniform, max_nodes=limit),
+    )
+    return {name: distance.as_json() for name, distance in zip(names, found, strict=True)}
 
 
 def noisy_oracle(
@@ -393,10 +411,13 @@ def check(
             raise InputError(certificate, shown, "a certificate of that model") from None
         found |= asks.as_json()
     if as_json:
-        print_json({"certificate": certificate, "model": learned, "target": target, **found})
+        files = {"certificate": certificate, "model": learned, "target": target}
+        print_json({**files, **restriction(model), **found})
     else:
         report = table(f"certificate {certificate}", "what", "value")
         report.add_row("valid", "yes" if found["valid"] else "NO")
+        if isinstance(model, RealModel):
+            report.add_row("target", model.summary())
         for problem in found["problems"]:
             report.add_row("problem", problem)
         report.add_row("TV(target, model) <=", f"{float(Fraction(found['total_variation'])):.6g}")
@@ -428,7 +449,7 @@ def compare(
     as_json: bool,
 ) -> None:
     """Learn TARGET in every way that applies, and print what each pays in oracle calls."""
-    model = llr.target(target)
+    model = enumerable_target(target)
     promise: dict[str, Any] = {
         "epsilon": api.probability(epsilon, "--epsilon"),
         "delta": api.probability(delta, "--delta"),
@@ -521,15 +542,13 @@ def unrepresented(
     return distances.mass(model, learned, marks, max_nodes=max_nodes)
 
 
-def learn_table(value: dict[str, Any]) -> Table:
+def learn_table(value: dict[str, Any], target: LanguageModel) -> Table:
     """Return the outcome of a learning run as a table."""
     found = table(f"{value['algorithm']} learner on {value['target']}", "what", "value")
     queries, limit = value["queries"], value["counting_limit"]
     rows = [
         ("accepted", "yes" if value["accepted"] else "NO"),
-        ("TV(target, learned)", interval(value["total_variation"])),
-        ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
-        ("TV(target, uniform)", interval(value["uniform_total_variation"])),
+        *distance_rows(value, target),
         ("certificate", certified(value["certificate"])),
         ("arithmetic, noise, seed", f"{value['arithmetic']}, {value['noise']}, {value['seed']}"),
         ("learning calls", f"{queries['learning']:,}"),
@@ -550,6 +569,17 @@ def learn_table(value: dict[str, Any]) -> Table:
     for name, shown in rows:
         found.add_row(name, shown)
     return found
+
+
+def distance_rows(value: dict[str, Any], target: LanguageModel) -> list[tuple[str, str]]:
+    """Return the rows on distances, or on why there are none."""
+    if isinstance(target, RealModel):
+        return [("target", target.summary()), ("TV(target, learned)", "only by the certificate")]
+    return [
+        ("TV(target, learned)", interval(value["total_variation"])),
+        ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
+        ("TV(target, uniform)", interval(value["uniform_total_variation"])),
+    ]
 
 
 def certified(found: dict[str, Any] | None) -> str:
@@ -578,6 +608,7 @@ def sample(
 ) -> None:
     """Draw words from MODEL (a JSON file or a TARGET), one per line.
 
+    The words of a real model come with what they spell.
     Only a real model is asked anything: --journal and --max-calls are for those.
     """
     model = llr.target(target)
@@ -594,16 +625,36 @@ def sample(
         words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
     else:
         with opened(journal, max_calls) as asks:
+            source: WordSource = ModelWords(model)
             if real:
-                asks.oracle(model, FLOAT64, {"target": target})
-            drawn = ModelWords(model).draw(n, model.horizon, rng)
+                oracle = asks.oracle(model, FLOAT64, {"target": target})
+                source = RowWords(Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64))
+            drawn = source.draw(n, model.horizon, rng)
         words = [word for word, count in drawn.items() for _ in range(count)]
         words = [words[i] for i in rng.permutation(n).tolist()]
     if as_json:
-        print_json({"model": target, "n": n, "seed": start, "words": [list(w) for w in words]})
+        head = {"model": target, **restriction(model), "n": n, "seed": start}
+        print_json({**head, "words": [list(w) for w in words], **texts(model, words)})
         return
-    for word in words:
-        click.echo(" ".join(map(str, word)))
+    if isinstance(model, RealModel):
+        click.echo(f"# {model.summary()}")
+    spelled = texts(model, words).get("texts", [None] * n)
+    for word, spelling in zip(words, spelled, strict=True):
+        tokens = " ".join(map(str, word))
+        click.echo(tokens if spelling is None else f"{tokens}\t{json.dumps(spelling)}")
+
+
+def texts(model: LanguageModel, words: Sequence[Word]) -> dict[str, list[str]]:
+    """Return what the words of a real model spell, as a field of a JSON object.
+
+    There is none without a tokenizer, or for other models.
+    """
+    if not isinstance(model, RealModel):
+        return {}
+    try:
+        return {"texts": [model.text(word) for word in words]}
+    except InputError:
+        return {}
 
 
 @main.command()
@@ -613,7 +664,7 @@ def sample(
 @json_option
 def distance(first: str, second: str, width: str, as_json: bool) -> None:
     """Print total variation and KL(FIRST || SECOND), exact or enclosed."""
-    one, two = llr.target(first), llr.target(second)
+    one, two = (enumerable_target(first, "first"), enumerable_target(second, "second"))
     widest = decimal(width, "--width")
     if widest <= 0:
         raise InputError("--width", width, "a positive number")

@@ -16,7 +16,7 @@ from llr.models.base import Word
 
 Reads: TypeAlias = tuple[tuple[int, int], ...]
 
-WORTH = 0.3
+WORTH = 0.25
 """Heads are shared if that saves this part of the tokens; below it, one pass is as fast."""
 
 

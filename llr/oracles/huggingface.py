@@ -21,7 +21,7 @@ REPRODUCIBLE = {"float64": 1e-6, "float32": 1e-4, "float16": 0.1, "bfloat16": 1.
 Some models compute parts of themselves in float32 whatever they are loaded as.
 """
 
-MAX_TOKENS = 1 << 13
+MAX_TOKENS = 1 << 14
 """Tokens in one pass, those in the cache included."""
 
 MAX_LOGITS = 1 << 25
@@ -87,7 +87,8 @@ class HuggingFaceOracle:
             "dtype": dtype,
             "device": device,
         }
-        per_token = 2 * config.num_hidden_layers * config.hidden_size * 8
+        width = getattr(config, "num_hidden_layers", 1) * getattr(config, "hidden_size", 1)
+        per_token = 2 * width * 8
         self._most_tokens = max(1, min(MAX_TOKENS, MAX_BYTES // per_token))
         self._shares = False
         self._shares = self._probe()
@@ -156,8 +157,10 @@ class HuggingFaceOracle:
     ) -> floats.Array:
         """Return the logits of all sequences that the runs read."""
         torch = self._torch
-        columns = torch.arange(self.vocabulary_size) if tokens is None else torch.tensor(tokens)
-        answers = _Answers(np.empty((many, len(columns))), columns.to(self._device))
+        answers = _Answers(
+            np.empty((many, self.vocabulary_size if tokens is None else len(tokens))),
+            None if tokens is None else torch.tensor(tokens, device=self._device),
+        )
         alone = [run for run in runs if not run.tails]
         heads = [run for run in runs if run.tails]
         with self._few_threads(), torch.inference_mode():
@@ -203,8 +206,10 @@ class HuggingFaceOracle:
             logits_to_keep=torch.tensor(kept if len(kept) else [0], device=self._device),
         )
         if len(kept):
-            at = [torch.from_numpy(x).to(self._device)[:, None] for x in (rows, places)]
-            chosen = found.logits[at[0], at[1], answers.columns[None, :]]
+            at = [torch.from_numpy(x).to(self._device) for x in (rows, places)]
+            chosen = found.logits[at[0], at[1]]
+            if answers.columns is not None:
+                chosen = chosen[:, answers.columns]
             answers.found[numbers] = chosen.to("cpu", torch.float64).numpy()
         return found.past_key_values if keep else None
 
@@ -248,7 +253,7 @@ class HuggingFaceOracle:
 
 
 class _Answers:
-    """Where answers go, and which columns of the logits they are."""
+    """Where answers go, and which columns of the logits they are; None: all."""
 
     def __init__(self, found: floats.Array, columns: Any) -> None:
         self.found, self.columns = found, columns

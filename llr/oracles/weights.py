@@ -15,7 +15,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from llr.errors import InputError, ShownAs
+from llr.errors import InputError, ShownAs, shorten
 from llr.models.files import read_json
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
@@ -98,8 +98,8 @@ def load(model: str, dtype: str, device: str, revision: str | None) -> Loaded:
         # weights that are not there would be drawn at random
         missing = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
         if missing:
-            shown = ShownAs(f"{model}, which lacks {', '.join(missing)}")
-            raise InputError("model", shown, "complete")
+            expected = f"complete (it lacks {shorten(ShownAs(', '.join(missing)))})"
+            raise InputError("model", model, expected)
         tokenizer = None
         if any((folder / name).exists() for name in TOKENIZER_FILES):
             try:
@@ -162,7 +162,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _refused(model: str, error: Exception, expected: str) -> InputError:
     reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return InputError("model", ShownAs(f"{model}: {reason}"), expected)
+    return InputError("model", model, f"{expected} ({shorten(ShownAs(reason), 160)})")
 
 
 @contextmanager
