@@ -172,7 +172,7 @@ def lingen(
         value = {
             "target": target,
             "checkpoint": checkpoint,
-            **(model.description() if isinstance(model, RealModel) else {}),
+            **({"restricted": model.description()} if isinstance(model, RealModel) else {}),
             "steps": plan.steps,
             "futures": plan.futures,
             "weights": plan.weights,
@@ -191,7 +191,7 @@ def lingen(
     if as_json:
         print_json(value)
     else:
-        _show(value)
+        _show(value, model)
     sys.exit(FAILED if value["prompt_asked_after_fit"] else OK)
 
 
@@ -335,7 +335,9 @@ def _label(row: dict[str, Any]) -> str:
     return name.replace("tokens", "token" if row["size"] == 1 else f"{row['size']} tokens")
 
 
-def _show(value: dict[str, Any]) -> None:
+def _show(value: dict[str, Any], model: LanguageModel) -> None:
+    if isinstance(model, RealModel):
+        show(model.summary())
     title = f"{value['target']}: KL(target || method) summed over {value['steps']} tokens, nats"
     found = table(title, "method", "futures", "histories", "KL", "standard error")
     for row in value["methods"]:

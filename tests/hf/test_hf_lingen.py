@@ -44,8 +44,8 @@ def test_end_to_end(folder, other):
     found = json.loads(result.stdout)
     assert found["prompts"][0]["prompt"] == PROMPT
     assert len(found["prompts"][0]["tokens"]) == 4
-    assert found["vocabulary_size"] == tiny_models.VOCABULARY
-    assert found["source"]["kind"] == "huggingface"
+    assert found["restricted"]["vocabulary_size"] == tiny_models.VOCABULARY
+    assert found["restricted"]["source"]["kind"] == "huggingface"
     assert found["prompt_asked_after_fit"] == 0
     kl = {(r["method"], r["size"], r["futures"]): r["kl"] for r in found["methods"]}
     assert kl["LINGEN", 80, "chosen"] < 0.7 * kl["LINGEN", 10, "chosen"]

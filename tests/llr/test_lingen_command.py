@@ -221,12 +221,13 @@ def test_a_target_with_text(letters, tmp_path):
     found = json_of(*base, "--text", text)
     assert found["histories_from"] == str(text)
     assert found["prompts"][0]["prompt"] == "abc"
-    assert found["vocabulary_size"] == 6
+    assert found["restricted"]["vocabulary_size"] == 6
     written = text.read_text()
     for p in found["prompts"][1:]:
         assert p["prompt"] in written[len(written) - len(written) // 5 :]
         assert set(p["generated"]["chosen"]) <= set(LETTERS)
     assert json_of(*base)["histories_from"] == "the target"
+    assert call(*base).stdout.startswith("a real model restricted to all 6 tokens")
 
 
 def test_histories_from_a_text_are_pieces_of_its_first_part(letters, tmp_path, monkeypatch):
