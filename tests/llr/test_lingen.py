@@ -209,13 +209,34 @@ def test_a_history_that_begins_with_the_prompt_is_caught(setting):
     assert asked_after(combinations.ledger, PROMPT) == 2
 
 
-def test_generation_follows_the_combination(setting):
+@pytest.mark.parametrize("which", [0, 1])
+def test_generation_follows_the_combination_that_is_named(setting, which):
     """One history with coefficient 1: words drawn from it are the model's own after it."""
-    combinations = Combinations(setting, [(0, 1, 2, 0)], np.ones((1, 1)))
-    drawn = Counter(word[0] for word in combinations.generate(0, 3000, 2, np.random.default_rng(0)))
-    row = np.array(setting.oracle.oracle.logits([(0, 1, 2, 0)])[0])
-    law = np.exp(row) / np.exp(row).sum()
-    assert [drawn[a] / 3000 for a in range(K)] == pytest.approx(law.tolist(), abs=0.04)
+    histories = [(0, 1, 2, 0), (1, 2, 2, 1)]
+    combinations = Combinations(setting, histories, np.eye(2))
+    drawn = combinations.generate(which, 3000, 2, np.random.default_rng(0))
+    counts = Counter(word[0] for word in drawn)
+    row, another = (np.array(setting.oracle.oracle.logits([h])[0]) for h in histories)
+    law, other = (np.exp(x) / np.exp(x).sum() for x in (row, another)[:: 1 - 2 * which])
+    assert [counts[a] / 3000 for a in range(K)] == pytest.approx(law.tolist(), abs=0.04)
+    assert np.abs(law - other).max() > 0.5
+
+
+def test_text_comes_from_the_most_histories_of_each_kind(setting, monkeypatch):
+    seen = []
+
+    def spy(self, which, n, length, rng):
+        seen.append((which, self.blocks([()])[0][which]))
+        return [(0,) * length]
+
+    monkeypatch.setattr(Combinations, "generate", spy)
+    plan = Plan(STEPS, (2, 3, 5), (CHOSEN, NONSENSE), futures=6)
+    found = try_prompt(setting, PROMPT, plan, np.random.default_rng(0))
+    assert [which for which, _ in seen] == [2, 5]
+    truth = np.array(setting.oracle.oracle.logits([PROMPT])[0])
+    for _, row in seen:
+        assert row == pytest.approx(truth, abs=1e-6)
+    assert set(found.generated) == {CHOSEN, NONSENSE}
 
 
 def test_counts_by_hand(setting):
