@@ -448,7 +448,7 @@ class Outcome:
         prompt: the prompt.
         divergences: per method, KL(model || method) of the next token in nats, continuations x
             steps.
-        own: a continuation drawn from the model.
+        own: a continuation drawn from the model, if text was wanted.
         generated: by kind of futures, a continuation drawn from LINGEN with the most histories.
         strengths: by kind of futures, the ridge strength for each number of histories.
         stems: how many stems the futures have.
@@ -459,7 +459,7 @@ class Outcome:
 
     prompt: Word
     divergences: dict[Method, floats.Array]
-    own: Word
+    own: Word | None
     generated: dict[str, Word]
     strengths: dict[str, tuple[float, ...]]
     stems: int
@@ -474,6 +474,7 @@ def try_prompt(
     rng: np.random.Generator,
     histories: Sequence[Word] | None = None,
     checkpoint: Setting | None = None,
+    text: bool = True,
 ) -> Outcome:
     """Fit LINGEN to a prompt, generate, and measure it against the baselines.
 
@@ -488,6 +489,7 @@ def try_prompt(
         rng: the only source of randomness.
         histories: at least ``plan.sizes[-1]`` of the prompt's length; None: drawn from the model.
         checkpoint: another model of the same tokens, given the whole history.
+        text: whether to draw words; otherwise it is only measured.
 
     Raises:
         InputError: the prompt and the steps do not fit the horizon, a history is no unrelated one
@@ -530,6 +532,7 @@ def try_prompt(
     generated = {
         kind: lingen.generate((i + 1) * len(plan.sizes) - 1, 1, plan.steps, for_text)[0]
         for i, kind in enumerate(plan.kinds)
+        if text
     }
 
     measuring = setting.ledger()
@@ -567,7 +570,7 @@ def try_prompt(
     return Outcome(
         prompt,
         {method: np.array(rows) for method, rows in found.items()},
-        draw(measuring, setting, prompt, 1, plan.steps, for_text)[0],
+        draw(measuring, setting, prompt, 1, plan.steps, for_text)[0] if text else None,
         generated,
         {kind: c.strengths for kind, c in fit.coefficients.items()},
         fit.stems,

@@ -92,6 +92,12 @@ PROMPTS_SHARE = 5
     show_default=True,
     help="Continuations of each prompt along which divergences are taken.",
 )
+@click.option(
+    "--texts",
+    default="1",
+    show_default=True,
+    help="Generate text for so many of the prompts; the others are only measured.",
+)
 @click.option("--checkpoint", default=None, metavar="TARGET2", help="A baseline: another model.")
 @click.option("--plot", default=None, metavar="DIR", help="Write an SVG plot to a folder.")
 @oracle_options
@@ -110,6 +116,7 @@ def lingen(
     ridge: str,
     steps: str,
     continuations: str,
+    texts: str,
     checkpoint: str | None,
     plot: str | None,
     journal: str | None,
@@ -134,6 +141,7 @@ def lingen(
     )
     if weights not in study.WEIGHTS:
         raise InputError("--weights", weights, "one of " + ", ".join(study.WEIGHTS))
+    shown = parse_integer(texts, "--texts")
     many, tokens = parse_integer(prompts, "--prompts"), parse_integer(length, "--length", 1)
     start = parse_integer(seed, "--seed")
     if not written and not many:
@@ -167,7 +175,11 @@ def lingen(
             if body is not None:
                 given = study.windows(body[:cut], p, len(p), plan.sizes[-1], rng_histories)
             with progress(f"LINGEN, prompt {number} of {len(all_prompts)}"):
-                outcomes.append(study.try_prompt(setting, p, plan, rng.spawn(1)[0], given, second))
+                outcomes.append(
+                    study.try_prompt(
+                        setting, p, plan, rng.spawn(1)[0], given, second, number <= shown
+                    )
+                )
         rows = [_row(method, outcomes) for method in outcomes[0].divergences]
         value = {
             "target": target,
@@ -289,7 +301,7 @@ def _outcome(outcome: Outcome, model: LanguageModel) -> dict[str, Any]:
     return {
         "prompt": _spelt(model, outcome.prompt),
         "tokens": list(outcome.prompt),
-        "own": _spelt(model, outcome.own),
+        "own": None if outcome.own is None else _spelt(model, outcome.own),
         "generated": {kind: _spelt(model, z) for kind, z in outcome.generated.items()},
         "ridge": {kind: list(s) for kind, s in outcome.strengths.items()},
         "stems": outcome.stems,
@@ -354,6 +366,8 @@ def _show(value: dict[str, Any], model: LanguageModel) -> None:
     show(f"prefixes asked: {asked}")
     show(f"prefixes with the prompt asked after the fit: {value['prompt_asked_after_fit']}")
     for entry in value["prompts"]:
+        if entry["own"] is None:
+            continue
         show(f"\n{entry['prompt']!r} goes on, drawn from")
         show(f"  the target: {entry['own']!r}")
         for kind, text in entry["generated"].items():

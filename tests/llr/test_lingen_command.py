@@ -83,7 +83,7 @@ def method(found, name, size=None, futures=""):
 def test_json():
     arguments = ["--prompt", "0 1 2", "--prompts", 2, "--length", 4]
     other = "isan:T=9,k=3,d=3,seed=1"
-    found = json_of(TARGET, *arguments, *QUICK, "--checkpoint", other)
+    found = json_of(TARGET, *arguments, *QUICK, "--checkpoint", other, "--texts", 2)
     assert (found["target"], found["checkpoint"]) == (TARGET, other)
     assert (found["steps"], found["futures"], found["continuations"]) == (4, 6, 2)
     assert (found["weights"], found["ridge"], found["seed"]) == ("probability", "held-out", 0)
@@ -91,8 +91,11 @@ def test_json():
     assert [len(p["tokens"]) for p in found["prompts"]] == [3, 4, 4]
     assert found["prompts"][0]["prompt"] == "0 1 2"
     for p in found["prompts"]:
-        assert set(p["generated"]) == set(p["ridge"]) == set(lingen.KINDS)
+        assert set(p["ridge"]) == set(lingen.KINDS)
+    for p in found["prompts"][:2]:
+        assert set(p["generated"]) == set(lingen.KINDS)
         assert all(len(z.split()) == 4 for z in (p["own"], *p["generated"].values()))
+    assert (found["prompts"][2]["own"], found["prompts"][2]["generated"]) == (None, {})
     names = [(r["method"], r["size"], r["futures"]) for r in found["methods"]]
     assert names == [
         *(("LINGEN", n, kind) for kind in lingen.KINDS for n in (2, 3)),
@@ -135,7 +138,9 @@ def test_all_that_is_asked_is_counted(monkeypatch):
 
 
 def test_for_people():
-    shown = call(TARGET, "--prompt", "0 1 2", *QUICK, "--checkpoint", TARGET).stdout
+    arguments = [TARGET, "--prompt", "0 1 2", "--prompt", "2 1", *QUICK, "--checkpoint", TARGET]
+    shown = call(*arguments).stdout
+    assert "'2 1' goes on" not in shown
     for part in (
         f"{TARGET}: KL(target || method) summed over 4 tokens, nats",
         "standard error",
@@ -225,7 +230,7 @@ def test_a_target_with_text(letters, tmp_path):
     written = text.read_text()
     for p in found["prompts"][1:]:
         assert p["prompt"] in written[len(written) - len(written) // 5 :]
-        assert set(p["generated"]["chosen"]) <= set(LETTERS)
+    assert set(found["prompts"][0]["generated"]["chosen"]) <= set(LETTERS)
     assert json_of(*base)["histories_from"] == "the target"
     assert call(*base).stdout.startswith("a real model restricted to all 6 tokens")
 
