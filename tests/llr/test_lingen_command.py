@@ -216,6 +216,27 @@ def test_a_spent_budget_exits_3():
     assert "20 calls allowed" in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("target", "above", "below"),
+    [
+        ("hmm:T=9,k=3,R=2", 1e-7, 1e-12),
+        ("perturbed:T=9,k=3,d=2", 0.1, 1e-4),
+        ("copy:n=4,k=3", 0.1, 1e-12),
+    ],
+)
+def test_other_targets(target, above, below):
+    base = ["--prompt", "0 1 2 0", "--steps", 4, "--futures", 5, "--kinds", "nonsense"]
+    found = json_of(target, *base, "--histories", "5,20")
+    assert method(found, "LINGEN", 20, "nonsense")["kl"] < below
+    assert method(found, "mean of histories")["kl"] > above
+
+
+def test_it_explains_itself():
+    shown = call("--help").stdout
+    for option in ("--prompt", "--checkpoint", "--journal", "--max-calls", "--seed", "--json"):
+        assert option in shown
+
+
 # -- targets with text --------------------------------------------------------------------------
 
 
