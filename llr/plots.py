@@ -116,7 +116,7 @@ def plot_histories(
     axes.set_yscale("log")
     ticks = sorted({size for points in curves.values() for size, _, _ in points})
     axes.set_xticks(ticks, [f"{size:,}" for size in ticks], minor=False)
-    _save(figure, axes, path)
+    _save(figure, axes, path, beside=True)
 
 
 def _axes(title: str, along: str, up: str) -> tuple[Any, Any]:
@@ -131,7 +131,11 @@ def _axes(title: str, along: str, up: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _save(figure: Any, axes: Any, path: Path) -> None:
-    axes.legend()
+def _save(figure: Any, axes: Any, path: Path, beside: bool = False) -> None:
+    """Write a figure with its legend, in the axes or beside them."""
+    if beside:
+        figure.legend(loc="outside right upper", fontsize="small")
+    else:
+        axes.legend()
     with importlib.import_module("matplotlib").rc_context(SETTINGS):
         figure.savefig(path, format="svg", metadata=METADATA)
