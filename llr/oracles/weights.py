@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -107,8 +108,9 @@ def load(model: str, dtype: str, device: str, revision: str | None) -> Loaded:
             except Exception as error:
                 raise _refused(model, error, "one with a readable tokenizer, or none") from None
     output = found.get_output_embeddings()
-    if output is None:
-        raise InputError("model", model, "one with logits over its vocabulary")
+    if output is None or "logits_to_keep" not in signature(found.forward).parameters:
+        expected = f"of a type that returns logits at chosen places ({type(found).__name__} is not)"
+        raise InputError("model", model, expected)
     return Loaded(found, tokenizer, output.weight.shape[0], fingerprint(folder))
 
 
