@@ -36,6 +36,8 @@ def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
 
     llr bound theorem-5.11 --T 8 --k 2 --d 4 --epsilon 0.01 --delta 0.01 [--xi X] [--alpha A]
     """
+    if name is not None and name.startswith("--"):
+        raise InputError("statement", ShownAs("missing"), f"named before {name}")
     given = _options(ctx.args)
     if name is None:
         _list(as_json)
@@ -70,7 +72,7 @@ def _options(arguments: list[str]) -> dict[str, str]:
             value = rest.pop(0)
         name = key.replace("-", "_")
         if name in found:
-            raise InputError(option, value, "given once")
+            raise InputError("--" + key, value, "given once")
         found[name] = value
     return found
 

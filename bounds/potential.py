@@ -98,8 +98,8 @@ def sequence_refuted(w: int, d: int, b2: Number, r2: Number, e: Number, g: Numbe
     """
     bb, rr, ee, gg = (Real.of(x) for x in (b2, r2, e, g))
     _check_potential("lemma-5.1", d, bb, rr, ee, gg)
-    if w == 0 or (w == 1 and (gg - ee) * (gg - ee) <= bb * rr):
-        return False  # W = 1: the left side is at most 1 + R^2 / lam, for every lam
+    if _never_refuted(w, d, bb * rr, ee * ee, (gg - ee) * (gg - ee)):
+        return False
 
     def attempt() -> bool | None:
         ball_b, ball_r, ball_e, ball_g = bb.ball(), rr.ball(), ee.ball(), gg.ball()
@@ -129,6 +129,20 @@ def sequence_refuted(w: int, d: int, b2: Number, r2: Number, e: Number, g: Numbe
         return False if settled else None
 
     return balls.at_precision(attempt)
+
+
+def _never_refuted(w: int, d: int, size: Real, noise: Real, gain: Real) -> bool:
+    """True where the left side is at most the right one for every lam, possibly equal.
+
+    With s = (g-e)^2 <= B^2 R^2 and x = R^2 / lam: for W <= d the left side is at most (1 + x)^W,
+    which Bernoulli puts below (1 + W x / d)^d.  For s <= e^2 the left side is at most
+    prod_j (1 + s / (lam B^2 + (j-1) s)) = 1 + W s / (lam B^2) <= 1 + W x <= (1 + W x / d)^d.
+
+    Args:
+        w, d: as for :func:`elliptic_potential`.
+        size, noise, gain: B^2 R^2, e^2 and (g-e)^2.
+    """
+    return w == 0 or (gain <= size and (w <= d or gain <= noise))
 
 
 @statement(

@@ -89,8 +89,8 @@ def next_logit_error(t: int, g: Number, xi: Number) -> Real:
 
     Args:
         t: >= 1.
-        g: bound on the residuals with r = t + 1, in nats, >= 0.
-        xi: error of the oracle in nats, >= 0.
+        g: bound on the residuals with r = t + 1, >= 0.
+        xi: error of the oracle, >= 0; in nats or in any other unit, like g and the result.
 
     Raises:
         HypothesisError: an argument is out of range.

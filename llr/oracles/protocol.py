@@ -22,6 +22,8 @@ class LogitOracle(Protocol):
     """Anything that answers prefixes with logits.
 
     One prefix is one call.  The answer to a prefix must not depend on when it is asked.
+
+    Source: [P] Def 1.7.
     """
 
     def logits(self, prefixes: Sequence[Word]) -> Sequence[Sequence[Any]]:

@@ -394,7 +394,7 @@ def logit_errors(listed: Listed, shift: int = 0, noise: int = 1) -> Measurement:
     """
     run, exact = listed_run(listed), oracle_of(listed, fmpq(0))
     ledger = oracle_of(listed, shift=shift) if shift else run.ledger
-    unit = run.model.unit
+    xi = Real.of(noise * listed.xi) / run.model.unit.nats
     found = [Measurement.of(0)]
     for epoch in run.epochs:
         solve = as_written(epoch.table)
@@ -406,8 +406,7 @@ def logit_errors(listed: Listed, shift: int = 0, noise: int = 1) -> Measurement:
                 continue
             g = max([fmpq(0), *(abs(d) for _, _, d in residuals.at(prefix, solution))])
             error = max(abs(x - y) for x, y in zip(q.read(prefix), exact.row(prefix), strict=True))
-            bound = next_logit_error(len(prefix), unit.in_nats(g), noise * listed.xi)
-            found.append(Measurement(unit.in_nats(error), bound))
+            found.append(Measurement(Real.of(error), next_logit_error(len(prefix), g, xi)))
     return worst(found)
 
 

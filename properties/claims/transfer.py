@@ -86,9 +86,13 @@ def without_noise(scenario: Scenario) -> Measurement:
 
 
 def logit_errors(scenario: Scenario, less: int = 1) -> Measurement:
-    """Measure every predicted row against (t-1) g + xi, g the largest residual behind it."""
+    """Measure every predicted row against (t-1) g + xi, g the largest residual behind it.
+
+    Both sides are in the target's unit, where they are rational without noise: they may be equal.
+    """
     done = run(scenario)
-    unit, truth = scenario.target.unit, ModelOracle(scenario.target)
+    truth = ModelOracle(scenario.target)
+    xi = Real.of(scenario.xi) / scenario.target.unit.nats
     found = [Measurement.of(0)]
     for epoch in done.epochs:
         program, residuals = done.model(epoch).program, done.residuals(epoch)
@@ -100,8 +104,8 @@ def logit_errors(scenario: Scenario, less: int = 1) -> Measurement:
             g = max([fmpq(0), *(abs(d) for _, _, d in residuals.at(prefix, solution))])
             row = truth.logits([prefix])[0]
             error = max(abs(x - y) for x, y in zip(predicted, row, strict=True))
-            bound = next_logit_error(max(1, len(prefix) + 1 - less), unit.in_nats(g), scenario.xi)
-            found.append(Measurement(unit.in_nats(error), bound))
+            bound = next_logit_error(max(1, len(prefix) + 1 - less), g, xi)
+            found.append(Measurement(Real.of(error), bound))
     return worst(found)
 
 

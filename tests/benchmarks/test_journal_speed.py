@@ -15,7 +15,7 @@ LENGTH = 16
 WORDS = 128
 BATCH = 256
 ROUNDS = 5
-MOST_TIMES_THE_LEDGER = 25
+MOST_TIMES_THE_LEDGER = 15
 
 
 class InMemory:
@@ -34,12 +34,13 @@ def batches():
 
 
 def microseconds(oracle, asked):
-    """Return the time that a ledger takes per prefix."""
+    """Return the time that a ledger takes per prefix, on the clock and of the processor."""
     ledger = Ledger(oracle, VOCABULARY, LENGTH, FLOAT64)
-    start = time.perf_counter()
+    start, busy = time.perf_counter(), time.process_time()
     for batch in asked:
         ledger.block(batch)
-    return (time.perf_counter() - start) / ledger.counts.distinct_prefixes * 1e6
+    spent = time.perf_counter() - start, time.process_time() - busy
+    return [x / ledger.counts.distinct_prefixes * 1e6 for x in spent]
 
 
 def test_ledger_with_journal(benchmark, tmp_path):
@@ -56,7 +57,14 @@ def test_ledger_with_journal(benchmark, tmp_path):
                 assert getattr(journal, name) == sum(map(len, asked))
 
     benchmark.pedantic(in_turn, rounds=ROUNDS, iterations=1)
-    least = {name: min(times) for name, times in spent.items()}
-    benchmark.extra_info.update({f"{n}_microseconds_per_prefix": x for n, x in least.items()})
-    assert least["asked"] <= MOST_TIMES_THE_LEDGER * least["alone"]
-    assert least["remembered"] <= MOST_TIMES_THE_LEDGER * least["alone"]
+    clock, busy = ({n: min(x[i] for x in times) for n, times in spent.items()} for i in (0, 1))
+    benchmark.extra_info.update(
+        {
+            f"{name}_{what}microseconds_per_prefix": round(x, 1)
+            for what, least in (("", clock), ("processor_", busy))
+            for name, x in least.items()
+        }
+    )
+    # the clock also counts who else writes to the disk
+    assert busy["asked"] <= MOST_TIMES_THE_LEDGER * busy["alone"]
+    assert busy["remembered"] <= MOST_TIMES_THE_LEDGER * busy["alone"]

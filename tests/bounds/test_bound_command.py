@@ -367,7 +367,7 @@ def size(name, value):
     [
         (["nosuch"], "statement", "'nosuch'"),
         (["lemma-5.4"], "statement", "'lemma-5.4'"),
-        (["--T", "8"], "argument", "'8'"),
+        (["--T", "8"], "statement", "missing"),
         (LEMMA[:-2], "--xi", "missing"),
         (LEMMA[:-1], "--xi", "missing"),
         ([*LEMMA, "--foo", "1"], "option of lemma-5.9", "'foo'"),
@@ -435,7 +435,6 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["--T", "8"], "argument must be an option, --NAME VALUE, not '8'"),
         (LEMMA[:-2], "--xi must be given, not missing"),
         (LEMMA[:3] + LEMMA[5:], "--p-bad must be given, not missing"),
         (LEMMA[:-1], "--xi must be followed by a value, not missing"),
@@ -444,6 +443,9 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
             "option of lemma-5.9 must be one of horizon, p_bad, g, xi, not 'foo'",
         ),
         ([*LEMMA, "--xi", "3"], "--xi must be given once, not '3'"),
+        ([*LEMMA, "--xi=3"], "--xi must be given once, not '3'"),
+        (["--T", "8"], "statement must be named before --T, not missing"),
+        (["--T=8"], "statement must be named before --T=8, not missing"),
         (
             [*SIZES, "--epsilon", "0.1", "--delta", "0.1", "--tolerant", "yes"],
             "--tolerant must be true or false, not 'yes'",

@@ -651,6 +651,21 @@ def test_a_sequence_that_exists_is_not_refuted():
         assert potential.elliptic_potential_exact(d) == d
 
 
+def test_lemma_5_1_decides_sides_that_are_equal_for_every_lam():
+    # d = 1 and g - e = e = B R: the product telescopes to 1 + W R^2 / lam, the right side
+    for w in (1, 2, 3, 7):
+        for size in (1, 4):
+            left, right = potential.elliptic_potential(w, 1, size, size, size, 2 * size, "3/7")
+            assert left.exact == right.exact
+            assert not potential.sequence_refuted(w, 1, size, size, size, 2 * size)
+    # W = d copies and e = 0: (1 + R^2 / lam)^d on both sides
+    assert not potential.sequence_refuted(3, 3, 2, 2, 0, 2)
+    assert potential.sequence_refuted(4, 3, 2, 2, 0, 2)
+    # a little more gain is refuted
+    assert potential.sequence_refuted(2, 1, 4, 4, 4, "81/10")
+    assert potential.sequence_refuted(3, 1, 1, 1, "9/10", 2)
+
+
 # -- Lemma 5.2 ----------------------------------------------------------------------------------
 
 

@@ -44,9 +44,10 @@ class Forgets(Ledger):
 class Uncentred(Ledger):
     """Hands the answers on as they came."""
 
-    def _checked(self, prefix, answer):
-        super()._checked(prefix, answer)
-        return tuple(answer)
+    def _ask(self, prefixes, ask):
+        answers = ask(prefixes)
+        super()._ask(prefixes, lambda again: answers)
+        return [tuple(answer) for answer in answers]
 
 
 class DrawnAnew(NoisyOracle):
