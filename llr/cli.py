@@ -24,6 +24,7 @@ from llr import check as verifier
 from llr import comparison, plots
 from llr.analysis import distance as distances
 from llr.asking import Asking, opened, oracle_options
+from llr.commands.lingen import lingen
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -108,6 +109,8 @@ class Commands(click.Group):
 def main() -> None:
     """Low logit rank, executable: learn language models from logit queries, exactly."""
 
+
+main.add_command(lingen)
 
 RANKS: Mapping[str, str] = {
     "cut": "cut_ranks",
@@ -456,12 +459,7 @@ def compare(
     if promise["arithmetic"] is EXACT and model.arithmetic is not EXACT:
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
     if plot is not None:
-        plots.check_available("--plot", plot)
-        for name in plots.FILES:
-            # a folder that is not there yet must be one that can be made
-            check_writable(Path(plot, name) if Path(plot).is_dir() else plot, "--plot")
-        if Path(plot).is_file():
-            raise InputError("--plot", plot, "a folder")
+        plots.check_folder("--plot", plot, plots.FILES)
     limit = comparison.limit_of(model)
     with opened(journal, max_calls) as asks, progress(f"learning {target} in every way"):
         oracle = asks.oracle(model, promise["arithmetic"], {"target": target})

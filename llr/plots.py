@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from llr.errors import InputError
+from llr.models.files import check_writable
 
 LEARNERS, GROWTH = FILES = ("learners.svg", "growth.svg")
+HISTORIES = "lingen.svg"
 
 SETTINGS = {"svg.hashsalt": "llr", "svg.fonttype": "none"}
 METADATA = {"Date": None, "Creator": None}
@@ -26,6 +28,16 @@ def check_available(argument: str, value: object) -> None:
         raise InputError(
             argument, value, 'used with matplotlib: pip install "llr[bench]"'
         ) from None
+
+
+def check_folder(argument: str, folder: str, names: Sequence[str]) -> None:
+    """Raise InputError unless plots of these names can be drawn and written to a folder."""
+    check_available(argument, folder)
+    if Path(folder).is_file():
+        raise InputError(argument, folder, "a folder")
+    for name in names:
+        # a folder that is not there yet must be one that can be made
+        check_writable(Path(folder, name) if Path(folder).is_dir() else folder, argument)
 
 
 def plot_learners(
@@ -80,6 +92,33 @@ def plot_growth(
     _save(figure, axes, path)
 
 
+def plot_histories(
+    path: Path,
+    title: str,
+    curves: Mapping[str, Sequence[tuple[int, float, float]]],
+    levels: Mapping[str, float],
+) -> None:
+    """Draw divergences against the number of histories, log-log, and baselines as lines.
+
+    Args:
+        path: of the SVG file.
+        title: above the axes.
+        curves: per label (histories, divergence, its standard error).
+        levels: per label one divergence.
+    """
+    figure, axes = _axes(title, "histories", "nats")
+    for label, points in curves.items():
+        sizes, values, errors = zip(*points, strict=True)
+        axes.errorbar(sizes, values, yerr=errors, marker="o", capsize=2, label=label)
+    for place, (label, level) in enumerate(levels.items(), start=len(curves)):
+        axes.axhline(level, color=f"C{place}", linestyle="--", label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    ticks = sorted({size for points in curves.values() for size, _, _ in points})
+    axes.set_xticks(ticks, [f"{size:,}" for size in ticks], minor=False)
+    _save(figure, axes, path, beside=True)
+
+
 def _axes(title: str, along: str, up: str) -> tuple[Any, Any]:
     figure = importlib.import_module("matplotlib.figure").Figure(
         figsize=(7, 4), layout="constrained"
@@ -92,7 +131,11 @@ def _axes(title: str, along: str, up: str) -> tuple[Any, Any]:
     return figure, axes
 
 
-def _save(figure: Any, axes: Any, path: Path) -> None:
-    axes.legend()
+def _save(figure: Any, axes: Any, path: Path, beside: bool = False) -> None:
+    """Write a figure with its legend, in the axes or beside them."""
+    if beside:
+        figure.legend(loc="outside right upper", fontsize="small")
+    else:
+        axes.legend()
     with importlib.import_module("matplotlib").rc_context(SETTINGS):
         figure.savefig(path, format="svg", metadata=METADATA)
