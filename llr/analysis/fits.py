@@ -1,10 +1,11 @@
-"""Power laws fitted to measurements."""
+"""Power laws fitted to measurements; intervals for means."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import mpmath
 import numpy as np
 
 from llr.errors import InputError, ShownAs
@@ -69,6 +70,41 @@ def power_law(sizes: Sequence[float], measurements: Sequence[float]) -> PowerLaw
     error = float(np.sqrt(residuals @ residuals / freedom / spread))
     half = STUDENT[min(freedom, len(STUDENT)) - 1] * error
     return PowerLaw(slope, float(np.exp(level)), slope - half, slope + half)
+
+
+def student(freedom: int, tail: float) -> float:
+    """Return where Student's t with so many degrees of freedom has ``tail`` of its mass above.
+
+    Args:
+        freedom: at least 1.
+        tail: in (0, 1/2).
+
+    Complexity: 60 incomplete beta functions.
+    """
+    low, high = 0.0, 1.0
+    while _above(freedom, high) > tail:
+        low, high = high, 2 * high
+    for _ in range(60):
+        middle = (low + high) / 2
+        low, high = (middle, high) if _above(freedom, middle) > tail else (low, middle)
+    return high
+
+
+def _above(freedom: int, t: float) -> float:
+    x = freedom / (freedom + t * t)
+    return float(mpmath.betainc(freedom / 2, 0.5, 0, x, regularized=True)) / 2
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return a 95 % confidence interval for the mean of independent normal numbers of one law.
+
+    Args:
+        values: at least two.
+    """
+    n = len(values)
+    half = STUDENT[min(n - 1, len(STUDENT)) - 1] * float(np.std(values, ddof=1)) / n**0.5
+    mean = float(np.mean(values))
+    return mean - half, mean + half
 
 
 def _logarithms(values: Sequence[float], name: str) -> floats.Array:
