@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from llr.errors import InputError
 from llr.models.base import Word, check_list
 from llr.models.files import read_json
 from llr.models.targets import Family, Parameter
+from llr.oracles.huggingface import DTYPES, HuggingFaceOracle
 from llr.oracles.real import RealModel, Source
 
 
@@ -22,6 +24,15 @@ def _count(written: str, argument: str) -> int | None:
     if not (written.isascii() and written.isdigit() and len(written) <= 9):
         raise InputError(argument, written, "an integer")
     return int(written)
+
+
+def _optional(written: str, argument: str) -> str | None:
+    """Return the text; nothing written stands for no value."""
+    return written or None
+
+
+def _start(written: str, argument: str) -> int | str | None:
+    return written if written == "none" else _count(written, argument)
 
 
 def _ids(written: str, argument: str) -> Sequence[object] | None:
@@ -52,5 +63,37 @@ def restricted(
     return RealModel(source, horizon, alphabet_size, tokens, ids)
 
 
-SOURCES: Mapping[str, Family] = {}
+def _hugging_face(
+    model: str,
+    dtype: str,
+    device: str,
+    revision: str | None,
+    start: int | str | None,
+    threads: int,
+    *common: Any,
+) -> RealModel:
+    source = HuggingFaceOracle(model, dtype, device, revision, start, threads)
+    return restricted(source, *common)
+
+
+SOURCES: Mapping[str, Family] = {
+    family.name: family
+    for family in (
+        Family(
+            "hf",
+            "a causal language model of the transformers library; needs llr[hf]",
+            (
+                Parameter("model", _text, "folder, or id on the hub; safetensors only"),
+                Parameter("dtype", _text, "one of " + ", ".join(DTYPES), "float32"),
+                Parameter("device", _text, "where it runs", "cpu"),
+                Parameter("revision", _optional, "branch, tag or commit on the hub", ""),
+                Parameter("start", _start, "id before every text, or none; left out, its own", ""),
+                Parameter("threads", _count, "threads of torch", "1"),
+                *COMMON,
+            ),
+            _hugging_face,
+            "hf:model=FOLDER,T=16,k=256,prompt=In the beginning",
+        ),
+    )
+}
 """Real models by the name before the colon."""
