@@ -94,12 +94,20 @@ def plot_held_out(path: Path, title: str, found: Sequence[CutErrors]) -> None:
         errors = [e for e in cut.errors if e.rank > 0 and e.largest > 0]
         ranks = [e.rank for e in errors]
         panels[0].plot(
-            ranks, [e.largest for e in errors], marker="o", ms=3, color=f"C{place}",
+            ranks,
+            [e.largest for e in errors],
+            marker="o",
+            ms=3,
+            color=f"C{place}",
             label=f"cut {cut.cut}",
         )
         panels[0].fill_between(
-            ranks, [e.low for e in errors], [e.high for e in errors], color=f"C{place}",
-            alpha=0.15, lw=0,
+            ranks,
+            [e.low for e in errors],
+            [e.high for e in errors],
+            color=f"C{place}",
+            alpha=0.15,
+            lw=0,
         )
     _save(figure, panels, path)
 

@@ -119,7 +119,8 @@ class Author:
         """Return the tokens of largest mean probability at the prefixes of the words drawn."""
         if not self._likely.any():
             self._layer([()])
-        return np.argsort(-self._likely, kind="stable")[:many].tolist()
+        found: list[int] = np.argsort(-self._likely, kind="stable")[:many].tolist()
+        return found
 
     def _layer(self, prefixes: Sequence[Word]) -> Sequence[Sequence[int]]:
         rows = self._ledger.block(prefixes)
@@ -127,7 +128,8 @@ class Author:
         return self._thresholds(rows)
 
     def _lengths(self, n: int, ends: tuple[int, int]) -> list[int]:
-        return self._rng.integers(*ends, endpoint=True, size=n).tolist()
+        found: list[int] = self._rng.integers(*ends, endpoint=True, size=n).tolist()
+        return found
 
 
 def extended_matrix(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import mpmath
 import numpy as np
 
 from llr.errors import InputError, ShownAs
@@ -73,26 +73,33 @@ def power_law(sizes: Sequence[float], measurements: Sequence[float]) -> PowerLaw
 
 
 def student(freedom: int, tail: float) -> float:
-    """Return where Student's t with so many degrees of freedom has ``tail`` of its mass above.
+    """Return where Student's t has ``tail`` of its mass above, to about ten digits.
 
     Args:
-        freedom: at least 1.
-        tail: in (0, 1/2).
+        freedom: degrees of freedom, at least 1.
+        tail: in [1e-9, 1/2).
 
-    Complexity: 60 incomplete beta functions.
+    Complexity: O(freedom), some 50 times.
     """
     low, high = 0.0, 1.0
     while _above(freedom, high) > tail:
         low, high = high, 2 * high
-    for _ in range(60):
+    while high - low > 1e-10 * high:
         middle = (low + high) / 2
         low, high = (middle, high) if _above(freedom, middle) > tail else (low, middle)
     return high
 
 
 def _above(freedom: int, t: float) -> float:
-    x = freedom / (freedom + t * t)
-    return float(mpmath.betainc(freedom / 2, 0.5, 0, x, regularized=True)) / 2
+    """Return Pr(Student > t) for t >= 0, by the finite sum in the angle atan(t / sqrt(freedom))."""
+    angle = math.atan(t / math.sqrt(freedom))
+    term = math.sin(angle) * (math.cos(angle) if freedom % 2 else 1.0)
+    total = 0.0
+    for power in range(2 + freedom % 2, freedom + 1, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * (power - 1) / power
+    inside = 2 / math.pi * (angle + total) if freedom % 2 else total
+    return (1 - inside) / 2
 
 
 def mean_interval(values: Sequence[float]) -> tuple[float, float]:

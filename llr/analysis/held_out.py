@@ -1,8 +1,8 @@
 """Approximate logit rank (Def 1.6), estimated from above on histories and futures held out.
 
-Def 1.6 calls the logit rank epsilon-approximately d if for each history length s = 1..T-1 one matrix
-Lbar_s of rank <= d has E |L(h.f) - Lbar_s(h, f)| <= epsilon for *every* t = s+1..T, where h = (s-1
-tokens of a word).(uniform token) and f = (tokens s+1..t-1 of an independent word).(uniform token).
+Def 1.6 calls the logit rank epsilon-approximately d if for each history length s = 1..T-1 one
+matrix Lbar_s of rank <= d has E |L(h.f) - Lbar_s(h, f)| <= epsilon for *every* t = s+1..T, where h =
+(s-1 tokens of a word).(uniform token), f = (tokens s+1..t-1 of an independent word).(uniform token).
 So per s and d the quantity is the least, over matrices of rank <= d on *all* histories and futures,
 of the largest over t of a mean over the law of (h, f).  A truncated SVD of a sample is no such
 matrix: it fits its own entries, and its error there may lie below the least error of Def 1.6.
@@ -36,6 +36,9 @@ from llr.oracles.ledger import Ledger
 RISK = 0.05
 """That some interval of a cut misses."""
 
+LEAST_WORDS = 16
+"""Fewer words would leave too few to be held out."""
+
 
 @dataclass(frozen=True)
 class HeldOutError:
@@ -62,8 +65,8 @@ class HeldOutError:
 class CutErrors:
     """The errors at one cut.
 
-    The intervals hold together, over all t and all ranks of the cut, except with probability 5 %, if
-    the means over histories and the means over words are normal: logits are unbounded, and no
+    The intervals hold together, over all t and all ranks of the cut, except with probability 5 %,
+    if the means over histories and the means over words are normal: logits are unbounded, and no
     interval without an assumption exists.
 
     Attributes:
@@ -117,7 +120,7 @@ def held_out_errors(
         alphabet_size, horizon: k and T.
         cut: s + 1 in 2..T.
         histories: at least 8.
-        futures: about how many stems; rounded up to whole words, at least 4.
+        futures: about how many stems; rounded up to whole words, at least 16 of them.
         ranks: ascending; None: 0, 1, 2, 3, 4, 6, 8, ... up to half the training histories.
         report: told about progress.
 
@@ -132,7 +135,7 @@ def held_out_errors(
         raise InputError("histories", histories, "at least 8")
     s = cut - 1
     steps = horizon - s
-    words = max(4, -(-futures // steps))
+    words = max(LEAST_WORDS, -(-futures // steps))
     law = Sampling((s, s), (1, steps))
     rows = author.histories(histories, law)
     followed = [w[s:] for w in author.words(words, horizon - 1)]
@@ -141,9 +144,7 @@ def held_out_errors(
     m = m.reshape(histories, words, steps, alphabet_size)
     n, w = histories - histories // 4, words - words // 2
     values, errors = skeleton_errors(m, n, w, ranks)
-    return CutErrors(
-        cut, n, w, histories - n, words - w, values, tuple(_with_intervals(errors))
-    )
+    return CutErrors(cut, n, w, histories - n, words - w, values, tuple(_with_intervals(errors)))
 
 
 def skeleton_errors(
@@ -164,7 +165,7 @@ def skeleton_errors(
     left, values, right = np.linalg.svd(small[:, :histories], full_matrices=False)
     most = numerical_rank(values.tolist())
     if ranks is None:
-        ranks = rank_grid(histories // 2)
+        ranks = rank_grid(histories // 2, most)
     coefficients = small[:, histories:].T @ left[:, :most] / values[:most]
     basis = right[:most].T
     held = m[histories:, words:]
@@ -201,7 +202,7 @@ def crossed_interval(error: floats.Array, tail: float) -> tuple[floats.Array, fl
 
     The variance of the mean of a crossed sample is at most, in expectation, the variance of the n
     row means over n plus that of the m column means over m: each of the two counts the interaction
-    once, and the mean has it once.  The quantile is Student's with min(n, m) - 1 degrees of freedom.
+    once, and the mean has it once.  The quantile is Student's of min(n, m) - 1 degrees of freedom.
 
     Args:
         error: n x m x anything, n and m at least 2.

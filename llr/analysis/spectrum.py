@@ -52,15 +52,21 @@ def triangle(m: floats.Array) -> floats.Array:
     """
     n, columns = m.shape
     width = max(4 * n, 1)
-    found = np.zeros((0, n))
+    found: floats.Array = np.zeros((0, n))
     for start in range(0, columns, width):
-        found = np.linalg.qr(np.concatenate([found, m[:, start : start + width].T]), mode="r")
+        tall = np.concatenate([found, m[:, start : start + width].T])
+        found = np.asarray(np.linalg.qr(tall, mode="r"))
     return found
 
 
-def rank_grid(most: int) -> list[int]:
-    """Return 0, 1, 2, 3, 4, 6, 8, 12, ... up to ``most``: about two ranks per octave."""
-    return [r for r in (0, 1, *(s * 2**e for e in range(most.bit_length()) for s in (2, 3))) if r <= most]
+def rank_grid(most: int, numerical: int) -> list[int]:
+    """Return 0, 1, 2, 3, 4, 6, 8, 12, ... up to ``most``, and no more than one from ``numerical``.
+
+    There are two ranks per octave; where the numerical rank is at most ``most``, it is the last.
+    """
+    grid = [0, 1, *(s * 2**e for e in range(most.bit_length()) for s in (2, 3))]
+    found = [r for r in grid if r <= most and r < numerical]
+    return [*found, numerical] if numerical <= most else found
 
 
 @dataclass(frozen=True)
@@ -136,15 +142,15 @@ def spectra(
 ) -> list[Spectrum]:
     """Return the spectra of a matrix and of its sub-samples.
 
-    Size j, from 0, takes n / 2^j histories and as large a part of the stems.  There are 2^j disjoint
-    such sub-samples with neither history nor stem in common; the first one is shown, and the
-    exponents of all make an interval.
+    Size j, from 0, takes n / 2^j histories and as large a part of the stems.  There are 2^j such
+    sub-samples with neither history nor stem in common; the first one is shown, and the exponents
+    of all make an interval.
 
     Args:
         m: histories x stems x tokens, of independent histories and independent stems.
         halvings: how many smaller sizes there are.
         offset_removed: take away the mean row first.
-        ranks: of the approximations; None: see :func:`rank_grid`, up to half the histories.
+        ranks: of the approximations; None: :func:`rank_grid` up to half the histories.
         fit_range: first and last rank of the fits; None: see :func:`default_fit_range`.
 
     Raises:
@@ -180,11 +186,12 @@ def _spectrum(
     for i in range(parts - 1, -1, -1):  # the first comes last and stays
         block = m[i * rows : (i + 1) * rows, i * stems : (i + 1) * stems]
         values, vectors = left_vectors(block.reshape(rows, -1), offset_removed)
-        law = decay(range(1, len(values) + 1), values, first, last)
+        law = decay(range(1, len(values) + 1), values.tolist(), first, last)
         if law is not None:
             exponents.append(law.exponent)
-    most = len(values)
-    chosen = rank_grid(rows // 2) if ranks is None else [r for r in ranks if r <= most]
+    if ranks is None:
+        ranks = rank_grid(rows // 2, numerical_rank(values.tolist()))
+    chosen = [r for r in ranks if r <= len(values)]
     found = approximations(block, vectors, chosen, offset_removed)
     return Spectrum(
         histories=rows,
@@ -213,9 +220,7 @@ def left_vectors(m: floats.Array, offset_removed: bool) -> tuple[floats.Array, f
     return values, right.T
 
 
-def decay(
-    ranks: Sequence[int], values: Sequence[float], first: int, last: int
-) -> PowerLaw | None:
+def decay(ranks: Sequence[int], values: Sequence[float], first: int, last: int) -> PowerLaw | None:
     """Fit a power law to positive values at ranks first..last.
 
     At most ``FIT_POINTS`` ranks take part, about equally spaced on the logarithmic axis, so that
@@ -228,7 +233,9 @@ def decay(
     """
     floor = floats.RANK_TOLERANCE * max(values, default=0.0)
     usable = [
-        (r, float(v)) for r, v in zip(ranks, values, strict=True) if first <= r <= last and v > floor
+        (r, float(v))
+        for r, v in zip(ranks, values, strict=True)
+        if first <= r <= last and v > floor
     ]
     if len(usable) < LEAST_POINTS:
         return None
@@ -320,9 +327,7 @@ def checked_divergences(
     return found
 
 
-def _largest_ratio(
-    divergences: floats.Array, squares: floats.Array, apart: floats.Array
-) -> float:
+def _largest_ratio(divergences: floats.Array, squares: floats.Array, apart: floats.Array) -> float:
     """Return the largest divergence over a quarter of its square, where rounding does not rule."""
     clear = squares > 1e-8
     return float((divergences[clear] / (SHARPENED * squares[clear])).max(initial=0.0))
