@@ -41,7 +41,8 @@ def plot_values(path: Path, title: str, found: Mapping[str, Sequence[Spectrum]])
                     line = [law.factor * r**law.exponent / s.scale for r in ends]
                     label = f"fit, exponent {law}"
                     panel.plot(ends, line, color="black", lw=1, ls=_dash(colour), label=label)
-    _save(figure, panels, path)
+        panel.legend(loc="upper right", fontsize="small")
+    _save(figure, path)
 
 
 def plot_errors(path: Path, title: str, found: Mapping[str, Sequence[Spectrum]]) -> None:
@@ -78,7 +79,11 @@ def plot_errors(path: Path, title: str, found: Mapping[str, Sequence[Spectrum]])
                         ms=3,
                         label=f"{name}, {OFFSETS[removed]}, {s.histories} x {s.stems}",
                     )
-    _save(figure, panels, path)
+    handles, labels = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, labels, loc="outside lower center", ncols=2 * len(found), fontsize="small"
+    )
+    _save(figure, path)
 
 
 def plot_held_out(path: Path, title: str, found: Sequence[CutErrors]) -> None:
@@ -109,7 +114,8 @@ def plot_held_out(path: Path, title: str, found: Sequence[CutErrors]) -> None:
             alpha=0.15,
             lw=0,
         )
-    _save(figure, panels, path)
+    panels[0].legend(loc="lower left", fontsize="small")
+    _save(figure, path)
 
 
 def _absolute(found: Approximation) -> float:
@@ -135,7 +141,7 @@ def _positive(
 
 def _panels(title: str, many: int, along: str, up: str) -> tuple[Any, Sequence[Any]]:
     figure = importlib.import_module("matplotlib.figure").Figure(
-        figsize=(5.5 * many + 1.5 * (many == 1), 4.5), layout="constrained"
+        figsize=(5.5 * many + 1.5, 5), layout="constrained"
     )
     panels = figure.subplots(1, many, squeeze=False, sharey=bool(up))[0]
     figure.suptitle(title, parse_math=False, fontsize="large")
@@ -148,9 +154,6 @@ def _panels(title: str, many: int, along: str, up: str) -> tuple[Any, Sequence[A
     return figure, panels
 
 
-def _save(figure: Any, panels: Sequence[Any], path: Path) -> None:
-    for panel in panels:
-        if panel.get_legend_handles_labels()[0]:
-            panel.legend(fontsize="small")
+def _save(figure: Any, path: Path) -> None:
     with importlib.import_module("matplotlib").rc_context(SETTINGS):
         figure.savefig(path, format="svg", metadata=METADATA)

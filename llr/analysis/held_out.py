@@ -1,8 +1,9 @@
 """Approximate logit rank (Def 1.6), estimated from above on histories and futures held out.
 
 Def 1.6 calls the logit rank epsilon-approximately d if for each history length s = 1..T-1 one
-matrix Lbar_s of rank <= d has E |L(h.f) - Lbar_s(h, f)| <= epsilon for *every* t = s+1..T, where h =
-(s-1 tokens of a word).(uniform token), f = (tokens s+1..t-1 of an independent word).(uniform token).
+matrix Lbar_s of rank <= d has E |L(h.f) - Lbar_s(h, f)| <= epsilon for *every* t = s+1..T.  There
+h = (s-1 tokens of a word).(uniform token) and f = (tokens s+1..t-1 of an independent word).(uniform
+token).
 So per s and d the quantity is the least, over matrices of rank <= d on *all* histories and futures,
 of the largest over t of a mean over the law of (h, f).  A truncated SVD of a sample is no such
 matrix: it fits its own entries, and its error there may lie below the least error of Def 1.6.

@@ -43,8 +43,8 @@ FIT = (
 )
 HELD_OUT = (
     "Errors held out are those of one matrix of rank <= r, so they bound Def 1.6's from above. "
-    "Their intervals hold together over all t and ranks of a cut with probability 95 % if means over "
-    "histories and over words are normal."
+    "Their intervals hold together over all t and ranks of a cut with probability 95 % if means "
+    "over histories and over words are normal."
 )
 
 
