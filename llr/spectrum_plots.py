@@ -41,7 +41,7 @@ def plot_values(path: Path, title: str, found: Mapping[str, Sequence[Spectrum]])
                     line = [law.factor * r**law.exponent / s.scale for r in ends]
                     label = f"fit, exponent {law}"
                     panel.plot(ends, line, color="black", lw=1, ls=_dash(colour), label=label)
-        panel.legend(loc="upper right", fontsize="small")
+        _legend(panel, "upper right")
     _save(figure, path)
 
 
@@ -114,7 +114,7 @@ def plot_held_out(path: Path, title: str, found: Sequence[CutErrors]) -> None:
             alpha=0.15,
             lw=0,
         )
-    panels[0].legend(loc="lower left", fontsize="small")
+    _legend(panels[0], "lower left")
     _save(figure, path)
 
 
@@ -152,6 +152,11 @@ def _panels(title: str, many: int, along: str, up: str) -> tuple[Any, Sequence[A
         panel.grid(visible=True, which="major", color="0.9")
     panels[0].set_ylabel(up)
     return figure, panels
+
+
+def _legend(panel: Any, place: str) -> None:
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(loc=place, fontsize="small")
 
 
 def _save(figure: Any, path: Path) -> None:
