@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 
 from llr import __version__
-from llr.errors import BudgetError
+from llr.errors import BudgetError, OracleError
 from llr.models.base import LanguageModel
 from llr.numbers.arithmetic import FLOAT64, Arithmetic
 from llr.oracles.budget import Budget
@@ -107,11 +107,12 @@ def opened(journal: str | None, max_calls: str | None) -> Iterator[Asking]:
         yield Asking(file, budget)
     except (BudgetError, KeyboardInterrupt) as stop:
         why = "interrupted" if isinstance(stop, KeyboardInterrupt) else f"stopped: {stop}"
-        how = "nothing was kept; with --journal FILE the same command could go on from here"
-        if file is not None:
-            how = f"{len(file):,} answers are in {file.path}; the same command goes on from there"
-        Console(stderr=True).print(f"{why}; {how}", markup=False, highlight=False, soft_wrap=True)
+        _say(f"{why}; {_how_to_resume(file)}")
         raise SystemExit(INTERRUPTED) from None
+    except OracleError:
+        if file is not None:
+            _say(_how_to_resume(file))
+        raise
     finally:
         if file is not None:
             file.close()
@@ -129,6 +130,19 @@ def asking(
     """Open journal and budget, and yield the one oracle of a command; see :class:`Asking`."""
     with opened(journal, max_calls) as found:
         yield found.oracle(model, numbers, identity, oracle)
+
+
+def _how_to_resume(file: Journal | None) -> str:
+    if file is not None:
+        return f"{len(file):,} answers are in {file.path}: the same command goes on from there"
+    return (
+        "no answers were kept: the same command with the same seed starts over; "
+        "with --journal FILE it would go on"
+    )
+
+
+def _say(message: str) -> None:
+    Console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
 
 
 def _contents(target: str) -> dict[str, str]:

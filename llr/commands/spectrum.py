@@ -170,7 +170,7 @@ def spectrum(
     if as_json:
         print_json(value)
     else:
-        report(value, found, cuts, plan)
+        report(model, value, found, cuts, plan)
 
 
 def read_plan(model: LanguageModel, written: Mapping[str, str | None]) -> Plan:
@@ -253,7 +253,7 @@ def measure(
         "horizon": model.horizon,
         "arithmetic": FLOAT64.name,
         "seed": plan.seed,
-        **({"model": model.description()} if isinstance(model, RealModel) else {}),
+        **({"restricted": model.description()} if isinstance(model, RealModel) else {}),
         "sampling": asdict(plan.sampling),
         "histories": plan.histories,
         "distinct_histories": len(set(histories)),
@@ -332,6 +332,7 @@ def cut_as_json(found: CutErrors, error: float | None) -> dict[str, Any]:
 
 
 def report(
+    model: LanguageModel,
     value: Mapping[str, Any],
     found: Mapping[str, Sequence[Spectrum]],
     cuts: Sequence[CutErrors],
@@ -341,6 +342,7 @@ def report(
     what = table(f"spectrum of {value['target']}", "what", "value")
     kept = "all" if plan.top is None else f"{plan.top} likeliest"
     rows = [
+        *([("target", model.summary())] if isinstance(model, RealModel) else []),
         ("control", str(value["control"] or "none")),
         (
             "k, T, arithmetic, seed",
@@ -355,11 +357,6 @@ def report(
         ("  tokens, words", f"{ends(plan.sampling.future_lengths)}, {plan.sampling.future_words}"),
         ("columns per stem", kept),
     ]
-    if "model" in value:
-        model = value["model"]
-        rows.append(
-            ("restricted to", f"{model['alphabet_size']} of {model['vocabulary_size']} tokens")
-        )
     for name, field in (("", "queries"), (" of control", "control_queries")):
         if field in value:
             counts = value[field]

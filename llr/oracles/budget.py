@@ -34,8 +34,8 @@ class Budget:
         """Take from what is left, or raise BudgetError."""
         if prefixes > self.left:
             raise BudgetError(
-                f"{prefixes} more prefixes would have to be asked; {self.left} of the "
-                f"{self.most} calls allowed are left"
+                f"of {self.most:,} calls allowed, {self.left:,} are left; "
+                f"the next batch has {prefixes:,}"
             )
         self.left -= prefixes
 

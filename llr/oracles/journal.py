@@ -22,8 +22,7 @@ import numpy as np
 from llr.errors import InputError, ShownAs
 from llr.models.base import Word
 from llr.models.files import check_writable
-from llr.numbers import floats
-from llr.numbers.arithmetic import EXACT, Arithmetic, Row
+from llr.numbers.arithmetic import EXACT, Arithmetic
 from llr.numbers.rational import parse, text
 from llr.oracles.ledger import centred_answers
 from llr.oracles.protocol import LogitOracle
@@ -139,7 +138,7 @@ class Journal:
         if new:
             self._file.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         self._file.execute("PRAGMA journal_mode = WAL")
-        self._file.execute("PRAGMA synchronous = FULL")
+        self._file.execute("PRAGMA synchronous = NORMAL")
         if new:
             self._file.executescript(_SCHEMA)
         else:
@@ -188,33 +187,47 @@ class _Journaled:
         self._journal, self._oracle = journal, oracle
         self._identity, self._k, self._arithmetic = identity, alphabet_size, arithmetic
         self._chunk = chunk
-        self._target: int | None = None
-        self._form = ""
         self._code = "B" if alphabet_size <= 1 << 8 else "H" if alphabet_size <= 1 << 16 else "I"
         self.reproducible = getattr(oracle, "reproducible", 0)
         with journal._explained():
             known = journal._file.execute(
                 "SELECT id, alphabet_size, form FROM targets WHERE identity = ?", (identity,)
             ).fetchone()
-        if known is not None:
-            self._target, size, self._form = known
-            if size != alphabet_size:
-                raise InputError(
-                    "alphabet_size", alphabet_size, f"{size}, as in journal {journal.path}"
-                )
+        target, size, form = known or (None, alphabet_size, "")
+        self._target: int | None = target
+        self._form: str = form
+        if size != alphabet_size:
+            raise InputError("alphabet_size", alphabet_size, f"{size}, as in {journal.path}")
 
     def logits(self, prefixes: Sequence[Word]) -> Any:
         """Return the rows of the file, after asking and committing what it did not hold."""
         keys = [self._key(p) for p in prefixes]
-        found = self._look_up(keys)
-        missing = {key: p for key, p in zip(keys, prefixes, strict=True) if key not in found}
-        self._journal.remembered += len(found)
-        while missing:
+        wanted = dict(zip(keys, prefixes, strict=True))
+        rows: Any = [None] * len(wanted)
+        if self._arithmetic is not EXACT:
+            rows = np.empty((len(wanted), self._k))
+        missing = []
+        with self._journal._explained():
+            for place, (key, prefix) in enumerate(wanted.items()):
+                kept = self._kept(key)
+                if kept is None:
+                    missing.append((place, key, prefix))
+                else:
+                    rows[place] = kept
+        self._journal.remembered += len(wanted) - len(missing)
+        done = 0
+        while done < len(missing):
             # a budget that ends within a chunk is spent to the last call
             many = min(self._chunk, getattr(self._oracle, "left", self._chunk)) or 1
-            chunk = list(missing)[:many]
-            found.update(self._ask(chunk, [missing.pop(key) for key in chunk]))
-        return self._rows([found[key] for key in keys])
+            places, new, asked = zip(*missing[done : done + many], strict=True)
+            for place, row in zip(places, self._ask(new, asked), strict=True):
+                rows[place] = row
+            done += many
+        if len(wanted) < len(keys):
+            place_of = {key: place for place, key in enumerate(wanted)}
+            order = [place_of[key] for key in keys]
+            rows = [rows[i] for i in order] if self._arithmetic is EXACT else rows[order]
+        return [tuple(row) for row in rows.tolist()] if self._form == _ROWS else rows
 
     def fresh(self, prefixes: Sequence[Word]) -> Any:
         """Return answers that do not come from the file, and do not go there."""
@@ -226,60 +239,52 @@ class _Journaled:
         except struct.error:
             raise InputError("prefix", prefix, f"of tokens in 0..{self._k - 1}") from None
 
-    def _look_up(self, keys: Sequence[bytes]) -> dict[bytes, Any]:
-        found: dict[bytes, Any] = {}
+    def _kept(self, key: bytes) -> Any:
+        """Return a row of the file, or None."""
         if self._target is None:
-            return found
+            return None
         query = "SELECT row FROM answers WHERE target = ? AND prefix = ?"
-        with self._journal._explained():
-            for key in dict.fromkeys(keys):
-                kept = self._journal._file.execute(query, (self._target, key)).fetchone()
-                if kept is not None:
-                    found[key] = self._undamaged(kept[0])
-        return found
+        found = self._journal._file.execute(query, (self._target, key)).fetchone()
+        if found is None:
+            return None
+        row = found[0]
+        if self._form == _RATIONAL and isinstance(row, str) and row.count(" ") == self._k - 1:
+            return tuple(parse(x, "journal") for x in row.split(" "))
+        if self._form != _RATIONAL and isinstance(row, bytes) and len(row) == 8 * self._k:
+            return np.frombuffer(row, dtype="<f8")
+        raise InputError("journal", self._journal.path, "a journal without damaged rows")
 
-    def _undamaged(self, row: Any) -> Any:
-        if self._form == _RATIONAL:
-            whole = isinstance(row, str) and row.count(" ") == self._k - 1
-        else:
-            whole = isinstance(row, bytes) and len(row) == 8 * self._k
-        if not whole:
-            raise InputError("journal", self._journal.path, "a journal without damaged rows")
-        return row
-
-    def _ask(self, keys: Sequence[bytes], prefixes: Sequence[Word]) -> dict[bytes, Any]:
-        """Ask for a chunk, check the answers, commit them and return them as kept."""
+    def _ask(self, keys: Sequence[bytes], prefixes: Sequence[Word]) -> Any:
+        """Ask for a chunk, check the answers, commit them and return them."""
         answers = self._oracle.logits(prefixes)
         centred_answers(prefixes, answers, self._k, self._arithmetic)
-        rows = self._written(answers)
-        file = self._journal._file
+        rows, written = self._both(answers)
+        file, target, form = self._journal._file, self._target, self._form
         with self._journal._transaction():
-            if self._target is None:
-                self._form = _form(answers, self._arithmetic)
-                self._target = file.execute(
+            if target is None:
+                form = _form(answers, self._arithmetic)
+                target = file.execute(
                     "INSERT INTO targets (identity, alphabet_size, form) VALUES (?, ?, ?)",
-                    (self._identity, self._k, self._form),
+                    (self._identity, self._k, form),
                 ).lastrowid
             file.executemany(
-                "INSERT INTO answers VALUES (?, ?, ?)", zip(repeat(self._target), keys, rows)
+                "INSERT INTO answers VALUES (?, ?, ?)",
+                zip(repeat(target), keys, written, strict=False),
             )
+        self._target, self._form = target, form
         self._journal.asked += len(keys)
-        return dict(zip(keys, rows, strict=True))
+        return rows
 
-    def _written(self, answers: Any) -> list[Any]:
-        """Return answers that were checked as they go into the file."""
+    def _both(self, answers: Any) -> tuple[Any, list[str] | list[bytes]]:
+        """Return answers that were checked, and the same as they go into the file."""
         scalar = self._arithmetic.scalar
         if self._arithmetic is EXACT:
-            return [" ".join(text(scalar(x, "logit")) for x in row) for row in answers]
+            exact = [tuple(scalar(x, "logit") for x in row) for row in answers]
+            return exact, [" ".join(map(text, row)) for row in exact]
         if not (isinstance(answers, np.ndarray) and answers.dtype.kind in "fiu"):
             answers = np.array([[scalar(x, "logit") for x in row] for row in answers])
-        return [row.tobytes() for row in answers.astype("<f8")]
-
-    def _rows(self, kept: Sequence[Any]) -> Sequence[Row] | floats.Array:
-        if self._form == _RATIONAL:
-            return [tuple(parse(x, "logit") for x in row.split(" ")) for row in kept]
-        rows = np.frombuffer(b"".join(kept), dtype="<f8").reshape(len(kept), self._k)
-        return rows if self._form == _ARRAY else [tuple(row) for row in rows.tolist()]
+        rows = answers.astype("<f8")
+        return rows, [row.tobytes() for row in rows]
 
 
 def _form(answers: Any, arithmetic: Arithmetic) -> str:

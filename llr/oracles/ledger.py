@@ -124,6 +124,12 @@ class Ledger:
         """The prefixes submitted so far, in order."""
         return [self._tree.prefix(number) for number in self._rows]
 
+    @property
+    def reproducible(self) -> float:
+        """How far two answers to the same question may differ, in nats."""
+        found: float = getattr(self._oracle, "reproducible", 0)
+        return found
+
     def row(self, prefix: Word) -> Row:
         """Return the centred answer at one prefix."""
         return self.rows([prefix])[0]
@@ -179,7 +185,7 @@ class Ledger:
         again = [self._tree.prefix(number) for number in numbers]
         self.counts.rechecks += len(again)
         ask = getattr(self._oracle, "fresh", self._oracle.logits)
-        allowed = getattr(self._oracle, "reproducible", 0)
+        allowed = self.reproducible
         for number, prefix, row in zip(numbers, again, self._ask(again, ask), strict=True):
             first = self._row(number)
             if any(abs(x - y) > allowed for x, y in zip(row, first, strict=True)):

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from llr.errors import InputError
+from llr.errors import InputError, ShownAs
 from llr.models.base import Word, check_list
 from llr.models.files import read_json
 from llr.models.targets import Family, Parameter
-from llr.oracles.huggingface import DTYPES, HuggingFaceOracle
+from llr.oracles.huggingface import HuggingFaceOracle
 from llr.oracles.real import RealModel, Source
+from llr.oracles.weights import DTYPES
 
 
 def _text(written: str, argument: str) -> str:
@@ -58,9 +59,27 @@ def restricted(
     tokens: Sequence[int] | None,
     prompt: str,
 ) -> RealModel:
-    """Return a source as a model, from the values of :data:`COMMON`."""
+    """Return a source as a model, from the values of :data:`COMMON`.
+
+    Raises:
+        InputError: nothing comes before the first token, or a word does not fit into the context
+            that the source says it has.
+    """
     ids: Word = source.encode(prompt) if prompt else ()
-    return RealModel(source, horizon, alphabet_size, tokens, ids)
+    before = len(source.start) + len(ids)
+    if not before:
+        expected = "an id, or a prompt given: no model answers the empty text"
+        raise InputError("target parameter start", ShownAs("none"), expected)
+    found = RealModel(source, horizon, alphabet_size, tokens, ids)
+    context: int | None = getattr(source, "context", None)
+    if context is not None and before + found.horizon - 1 > context:
+        raise InputError(
+            "target parameter T",
+            horizon,
+            f"at most {context - before + 1}: {before} tokens come before a word, and the model's "
+            f"context is {context}",
+        )
+    return found
 
 
 def _hugging_face(
