@@ -25,7 +25,7 @@ LEAST_POINTS = 5
 PRINTED, SHARPENED = 1.0, 0.25
 """Mean KL is at most so many times |L - Lr|_F^2 / (rows x futures): [S] Fact B.2, best constant."""
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
 """About how many entries are worked on at a time."""
 
 ROUNDING = 1e-12
