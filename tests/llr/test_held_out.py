@@ -9,7 +9,13 @@ import pytest
 
 import llr
 from llr.analysis.extended import Author
-from llr.analysis.held_out import crossed_interval, held_out_errors, skeleton_errors
+from llr.analysis.held_out import (
+    CutErrors,
+    HeldOutError,
+    crossed_interval,
+    held_out_errors,
+    skeleton_errors,
+)
 from llr.errors import InputError
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.ledger import Ledger
@@ -79,9 +85,9 @@ def largest_mean(model, s):
 
 
 def test_rank_0_has_the_error_of_def_1_6():
-    # logits that depend on the last two tokens: the law of the history's end matters
+    # logits that depend on the last two tokens and on the place: all of the law matters
     def row(p):
-        return [0, 2 + 3 * (p[-2:] == (0, 0)) - 3 * (p[-1:] == (0,))]
+        return [0, 2 + 3 * (p[-2:] == (0, 0)) - 3 * (p[-1:] == (0,)) - 4 * (len(p) == 3)]
 
     rows = {p: row(p) for n in range(5) for p in product(range(2), repeat=n)}
     model = llr.TabulatedModel(2, 5, rows)
@@ -150,6 +156,13 @@ def test_crossed_intervals_cover(parts):
     assert inside >= 1850
     if 0 in parts and parts != (0, 0, 1):
         assert inside <= 1975  # and it is not trivially wide
+
+
+def test_the_least_rank():
+    errors = tuple(HeldOutError(r, (0.1, x), 0.0, x + 0.3) for r, x in [(0, 1), (2, 0.5), (3, 0.2)])
+    found = CutErrors(2, 8, 8, 8, 8, 8, errors)
+    assert [found.least_rank(x) for x in (2, 0.9, 0.5, 0.3, 0.15)] == [0, 2, 2, 3, None]
+    assert [found.least_rank(x, sure=True) for x in (2, 0.9, 0.5, 0.3)] == [0, 2, 3, None]
 
 
 def test_intervals_hold_together():

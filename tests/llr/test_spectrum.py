@@ -211,6 +211,15 @@ def test_a_fit_takes_ranks_of_its_range_only():
     assert decay(range(1, 41), values, 2, 40).exponent < -1.5
 
 
+def test_every_octave_weighs_the_same():
+    values = [i**-0.5 for i in range(1, 201)]
+    plain = decay(range(1, 201), values, 1, 200)
+    for rank, used in ((1, True), (180, False), (200, True)):
+        bent = list(values)
+        bent[rank - 1] *= 2
+        assert (decay(range(1, 201), bent, 1, 200) != plain) == used
+
+
 def test_too_few_values_are_not_fitted():
     assert decay(range(1, 6), [5.0, 4.0, 3.0, 2.0, 0.0], 1, 5) is None
     assert decay(range(1, 6), [5.0, 4.0, 3.0, 2.0, 1e-12], 1, 5) is None
@@ -221,7 +230,7 @@ def test_too_few_values_are_not_fitted():
 
 def test_sub_samples_share_neither_history_nor_stem():
     rng = np.random.default_rng(6)
-    m = np.zeros((40, 8, 40))
+    m = 100 * rng.normal(size=(40, 8, 40))
     exponents = [0.5, 1.0, 1.5, 2.0]
     for i, a in enumerate(exponents):
         block = planted(np.arange(1, 11.0) ** -a, 10, 80, rng)

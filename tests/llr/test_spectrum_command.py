@@ -7,6 +7,7 @@ import re
 import sys
 from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -73,6 +74,23 @@ def test_json():
     assert 0 < counts["distinct_prefixes"] <= sum(3**n for n in range(6))
     assert counts["words"] == 24 + 16 + 3 * 24 + 16 * 3
     assert counts["rechecks"] == 16
+
+
+def test_exponents_of_decay_are_positive_and_inside_their_intervals():
+    found = json_of("isan:T=8,k=4,d=6", *QUICK, "--sizes", 3, "--fit", "1-20", "--cuts", "none")
+    fitted = [s for s in found["spectra"] if s["decay"] is not None]
+    assert len(fitted) >= 2
+    for s in fitted:
+        for law in (s["decay"], s["error_decay"]):
+            assert law is None or law["exponent"] > 0
+            assert law is None or law["low"] < law["exponent"] < law["high"]
+        mean = np.mean(s["sub_samples"]["exponents"])
+        assert mean > 0
+        if s["sub_samples"]["interval"] is not None:
+            low, high = s["sub_samples"]["interval"]
+            assert low < mean < high
+            assert (low + high) / 2 == pytest.approx(mean)
+    assert any(s["sub_samples"]["interval"] is not None for s in fitted)
 
 
 def test_tables():
