@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from llr.analysis.fits import PowerLaw
 from llr.analysis.held_out import CutErrors
 from llr.analysis.spectrum import Approximation, Spectrum
 from llr.plots import METADATA, SETTINGS
@@ -36,11 +37,8 @@ def plot_values(path: Path, title: str, found: Mapping[str, Sequence[Spectrum]])
                 size = f"{name}, {s.histories} x {s.stems}"
                 panel.plot(*shown, color=colour, alpha=1 / (1 + place), lw=1.5, label=size)
                 if place == 0 and s.decay is not None:
-                    law = s.decay
-                    ends = [float(r) for r in s.fit_range]
-                    line = [law.factor * r**law.exponent / s.scale for r in ends]
-                    label = f"fit, exponent {law}"
-                    panel.plot(ends, line, color="black", lw=1, ls=_dash(colour), label=label)
+                    label = f"fit, exponent {s.decay}"
+                    _line(panel, s.decay, s.fit_range, s.scale, colour, label)
         _legend(panel, "upper right")
     _save(figure, path)
 
@@ -79,10 +77,16 @@ def plot_errors(path: Path, title: str, found: Mapping[str, Sequence[Spectrum]])
                         ms=3,
                         label=f"{name}, {OFFSETS[removed]}, {s.histories} x {s.stems}",
                     )
-    handles, labels = panels[0].get_legend_handles_labels()
-    figure.legend(
-        handles, labels, loc="outside lower center", ncols=2 * len(found), fontsize="small"
-    )
+    curves = panels[0].get_legend_handles_labels()
+    lines: list[Any] = []
+    for (name, spectra), colour in zip(found.items(), COLOURS, strict=False):
+        law = spectra[0].error_decay  # of the largest matrix as it is
+        if law is not None:
+            label = f"{name}, fit, exponent {law}"
+            lines += _line(panels[0], law, spectra[0].fit_range, 1.0, colour, label)
+    if lines:
+        panels[0].legend(handles=lines, loc="lower left", fontsize="small")
+    figure.legend(*curves, loc="outside lower center", ncols=2 * len(found), fontsize="small")
     _save(figure, path)
 
 
@@ -116,6 +120,17 @@ def plot_held_out(path: Path, title: str, found: Sequence[CutErrors]) -> None:
         )
     _legend(panels[0], "lower left")
     _save(figure, path)
+
+
+def _line(
+    panel: Any, law: PowerLaw, ranks: tuple[int, int], scale: float, colour: str, label: str
+) -> Sequence[Any]:
+    """Draw a fitted power law over a scale; return the line."""
+    values = [law.factor * r**law.exponent / scale for r in ranks]
+    drawn: Sequence[Any] = panel.plot(
+        ranks, values, color="black", lw=1, ls=_dash(colour), label=label
+    )
+    return drawn
 
 
 def _absolute(found: Approximation) -> float:
