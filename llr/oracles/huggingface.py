@@ -106,8 +106,8 @@ class HuggingFaceOracle:
             InputError: a sequence is empty, is longer than the model's context, or has an id that
                 the model does not know; nothing has run then.
 
-        Complexity: no more than MAX_TOKENS tokens and MAX_LOGITS logits are held at a time, besides
-            what is returned.
+        Complexity: a pass has at most MAX_TOKENS tokens and returns at most MAX_LOGITS logits,
+            unless it is one sequence alone.
         """
         if not all(sequences):
             raise InputError("sequence", (), "not empty; give a start token or a prompt")
@@ -269,7 +269,7 @@ def _selected(cache: Any, rows: Any) -> Any:
 
 def _check_device(device: str, torch: Any) -> str:
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except Exception as error:  # each device has an error of its own
         raise InputError(
             "device", device, f"one that torch can use ({str(error).splitlines()[0]})"

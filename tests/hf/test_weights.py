@@ -234,6 +234,7 @@ def test_options_out_of_range(whole):
         "dtype must be one of float32, float64, bfloat16, float16, not 'int8'"
     )
     assert refusal(whole, device="toaster").startswith("device must be one that torch can use (")
+    assert refusal(whole, device="meta").startswith("device must be one that torch can use (")
     assert refusal(whole, device="cuda:99").startswith("device must be one that torch can use (")
     assert refusal(whole, revision="main") == ("revision must be left out for a folder, not 'main'")
     assert refusal(whole, threads=0) == "threads must be an integer of at least 1, not 0"
