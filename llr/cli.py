@@ -25,6 +25,7 @@ from llr import comparison, plots
 from llr.analysis import distance as distances
 from llr.asking import Asking, opened, oracle_options
 from llr.commands.lingen import lingen
+from llr.commands.spectrum import spectrum
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -727,3 +728,6 @@ def targets(as_json: bool) -> None:
                 f"    {p.name:6} {p.meaning}" + (f" (default {p.default})" if p.default else "")
             )
     click.echo("A TARGET may also be a JSON file with a model.")
+
+
+main.add_command(spectrum)

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 import click
 from rich import box
 from rich.console import Console
+from rich.progress import MofNCompleteColumn, Progress
 from rich.table import Table
 
 from llr.errors import InputError
@@ -77,3 +78,15 @@ def progress(what: str) -> Iterator[Callable[[Epoch | LeanEpoch], None]]:
         return
     with console.status(what) as status:
         yield lambda epoch: status.update(f"{what}: epoch {epoch.number} ended {epoch.outcome}")
+
+
+@contextmanager
+def counted_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show how much of a known amount is done, on a terminal's standard error; silent elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda done, total: None
+        return
+    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

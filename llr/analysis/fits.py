@@ -1,7 +1,8 @@
-"""Power laws fitted to measurements."""
+"""Power laws fitted to measurements; intervals for means."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -69,6 +70,48 @@ def power_law(sizes: Sequence[float], measurements: Sequence[float]) -> PowerLaw
     error = float(np.sqrt(residuals @ residuals / freedom / spread))
     half = STUDENT[min(freedom, len(STUDENT)) - 1] * error
     return PowerLaw(slope, float(np.exp(level)), slope - half, slope + half)
+
+
+def student(freedom: int, tail: float) -> float:
+    """Return where Student's t has ``tail`` of its mass above, to about ten digits.
+
+    Args:
+        freedom: degrees of freedom, at least 1.
+        tail: in [1e-9, 1/2).
+
+    Complexity: O(freedom), some 50 times.
+    """
+    low, high = 0.0, 1.0
+    while _above(freedom, high) > tail:
+        low, high = high, 2 * high
+    while high - low > 1e-10 * high:
+        middle = (low + high) / 2
+        low, high = (middle, high) if _above(freedom, middle) > tail else (low, middle)
+    return high
+
+
+def _above(freedom: int, t: float) -> float:
+    """Return Pr(Student > t) for t >= 0, by the finite sum in the angle atan(t / sqrt(freedom))."""
+    angle = math.atan(t / math.sqrt(freedom))
+    term = math.sin(angle) * (math.cos(angle) if freedom % 2 else 1.0)
+    total = 0.0
+    for power in range(2 + freedom % 2, freedom + 1, 2):
+        total += term
+        term *= math.cos(angle) ** 2 * (power - 1) / power
+    inside = 2 / math.pi * (angle + total) if freedom % 2 else total
+    return (1 - inside) / 2
+
+
+def mean_interval(values: Sequence[float]) -> tuple[float, float]:
+    """Return a 95 % confidence interval for the mean of independent normal numbers of one law.
+
+    Args:
+        values: at least two.
+    """
+    n = len(values)
+    half = STUDENT[min(n - 1, len(STUDENT)) - 1] * float(np.std(values, ddof=1)) / n**0.5
+    mean = float(np.mean(values))
+    return mean - half, mean + half
 
 
 def _logarithms(values: Sequence[float], name: str) -> floats.Array:

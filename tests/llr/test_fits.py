@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from llr.analysis.fits import STUDENT, power_law
+from llr.analysis.fits import STUDENT, mean_interval, power_law, student
 from llr.errors import InputError
 
 
@@ -21,6 +21,30 @@ def test_students_points(freedom):
     found = STUDENT[freedom - 1]
     assert student_tail(found, freedom) <= 0.05
     assert student_tail(found - 1e-4, freedom) > 0.05
+
+
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 12, 29, 50])
+@pytest.mark.parametrize("tail", [0.4, 0.025, 1e-3, 1e-6])
+def test_students_quantile(freedom, tail):
+    found = student(freedom, tail)
+    assert float(student_tail(found, freedom)) / 2 == pytest.approx(tail, rel=1e-6)
+
+
+def test_the_quantile_and_the_points_agree():
+    for freedom, point in enumerate(STUDENT, start=1):
+        assert point - 1e-4 < student(freedom, 0.025) <= point
+
+
+def test_the_interval_of_a_mean():
+    low, high = mean_interval([1.0, 2.0, 3.0])
+    assert (low + high) / 2 == pytest.approx(2)
+    assert (high - low) / 2 == pytest.approx(4.3027 / np.sqrt(3))
+
+
+def test_the_interval_of_a_mean_covers_as_often_as_it_says():
+    draws = np.random.default_rng(2).normal(3, 2, (2000, 4))
+    covered = sum(low <= 3 <= high for low, high in map(mean_interval, draws))
+    assert 1850 <= covered <= 1950
 
 
 @pytest.mark.parametrize("exponent", [-1.5, 0.0, 1.0, 3.0])
