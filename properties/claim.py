@@ -541,15 +541,20 @@ def verify_claim(
 
 
 def _sides(found: Measurement | None) -> tuple[str, str] | None:
-    """Return both sides for people: p/q if exact and short, else six digits."""
+    """Return both sides for people: p/q if exact and short, else six digits or as many as differ."""
     if found is None:
         return None
 
-    def written(side: Real) -> str:
+    def written(side: Real, digits: int) -> str:
         exact = "" if side.exact is None else text(side.exact)
-        return exact if 0 < len(exact) <= 24 else f"{float(side):.6g}"
+        return exact if 0 < len(exact) <= 16 else f"{float(side):.{digits}g}"
 
-    return written(found.measured), written(found.bound)
+    differ = float(found.measured) != float(found.bound)
+    for digits in (6, 9, 12, 17):
+        measured, bound = written(found.measured, digits), written(found.bound, digits)
+        if measured != bound or not differ:
+            break
+    return measured, bound
 
 
 def _value(instance: Any, length: int = 4000) -> Any:

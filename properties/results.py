@@ -91,6 +91,19 @@ class Results:
         """The claims whose worst ratio says something, tightest first."""
         return by_tightness(self.verdicts)
 
+    def summary(self) -> Value:
+        """Return the sums as a JSON value."""
+        return {
+            "claims": self.run["claims"],
+            "verified": len(self.verdicts),
+            "as_expected": self.passed,
+            "twins": self.twins,
+            "twins_refuted": self.refuted_twins,
+            "tried": self.tried,
+            "seed": self.run["seed"],
+            "complete": self.complete,
+        }
+
     @property
     def sampled(self) -> list[Value]:
         """The statistical claims that a sequential test watched."""

@@ -144,10 +144,32 @@ def instance(value: Any) -> str:
         if len(value) > 1 and len(rows) == len(value) and _is_matrix(rows):
             return _matrix(rows)
         left, right = ("(", ")") if isinstance(value, tuple) else ("[", "]")
-        return left + ", ".join(map(instance, value)) + right
-    if is_dataclass(value) and type(value).__dataclass_params__.repr:  # type: ignore[attr-defined]
-        return _fields(value)
-    return escape(value if isinstance(value, str) else repr(value)).replace("-", "−")
+        return left + ", ".join(map(_nested, value)) + right
+    if _named(value):
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(value).__name__)
+        parts = "".join(f"<span>{part}</span> " for part in _fields(value))
+        return f'<span class="parts"><b>{escape(name)}</b> {parts}</span>'
+    return statement(value if isinstance(value, str) else repr(value))
+
+
+def _nested(value: Any) -> str:
+    """Return an instance inside another, with its fields in parentheses."""
+    if not _named(value):
+        return instance(value)
+    return f"<b>{escape(type(value).__name__)}</b>({', '.join(_fields(value))})"
+
+
+def _named(value: Any) -> bool:
+    """True for a dataclass that is shown by its fields; one with a form of its own shows that."""
+    return is_dataclass(value) and bool(vars(type(value))["__dataclass_params__"].repr)
+
+
+def _fields(value: Any) -> list[str]:
+    return [
+        f"{statement(NAMES.get(f.name, f.name.replace('_', ' ')))} = "
+        f"{_nested(getattr(value, f.name))}"
+        for f in fields(value)
+    ]
 
 
 def _number(value: fmpq | int) -> str:
@@ -169,16 +191,6 @@ def _matrix(rows: Sequence[Sequence[Any]]) -> str:
         "<tr>" + "".join(f"<td>{_number(x)}</td>" for x in row) + "</tr>" for row in rows
     )
     return f'<table class="matrix" role="presentation"><tbody>{cells}</tbody></table>'
-
-
-def _fields(value: Any) -> str:
-    parts = "".join(
-        f"<span>{statement(NAMES.get(f.name, f.name.replace('_', ' ')))} = "
-        f"{instance(getattr(value, f.name))}</span> "
-        for f in fields(value)
-    )
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", type(value).__name__)
-    return f'<span class="parts"><b>{escape(name)}</b> {parts}</span>'
 
 
 def _model(kind: str, model: Any, parts: Sequence[tuple[str, str]]) -> str:
