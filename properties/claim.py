@@ -541,7 +541,7 @@ def verify_claim(
 
 
 def _sides(found: Measurement | None) -> tuple[str, str] | None:
-    """Return both sides for people: p/q if exact and short, else six digits or as many as differ."""
+    """Return both sides for people: p/q if exact and short, else in digits that tell them apart."""
     if found is None:
         return None
 

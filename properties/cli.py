@@ -1,5 +1,7 @@
-"""``llr verify`` runs the claims, ``llr report`` shows saved results of it, and ``llr theorem`` runs
-Theorem 5.11 at its own constants."""
+"""``llr verify`` runs the claims, ``llr report`` shows saved results of it.
+
+``llr theorem`` runs Theorem 5.11 at its own constants.
+"""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def page(results: Results) -> str:
         attained=[v for v in results.by_tightness if v["worst_ratio"] == 1],
         nearest=[v for v in results.by_tightness if v["worst_ratio"] < 1][:NEAREST],
         silent=[v for v in results.verdicts if v["slack"] is None],
-        false=[(v, corrected(v, results)) for v in refuted if _is_false(v)],
+        slips=[(v, corrected(v, results)) for v in refuted if _is_false(v)],
         strayed=[v for v in refuted if not _is_false(v)],
         grades=[
             (grade, ABOUT_GRADES[grade], [v for v in results.verdicts if v["grade"] == grade])
@@ -178,7 +178,7 @@ def bar(verdict: Value) -> str:
     """Return a ratio in [0, 1] as the length of a bar; decoration, the number stands beside it."""
     length = 100 * min(1.0, max(0.0, worst(verdict)))
     return (
-        '<svg class="ratio" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" focusable="false">'
+        '<svg class="ratio" viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true">'
         '<rect class="track" width="100" height="8"/>'
         f'<rect class="bar" width="{length:.1f}" height="8"/></svg>'
     )

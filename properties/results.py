@@ -331,5 +331,5 @@ def _is(value: object, wanted: str) -> bool:
     if wanted == _FLAG:
         return isinstance(value, bool)
     if wanted == _NUMBER:
-        return type(value) in (int, float) and isfinite(value)
+        return isinstance(value, int | float) and type(value) is not bool and isfinite(value)
     return isinstance(value, list if wanted == _LIST else dict)

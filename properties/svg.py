@@ -67,15 +67,17 @@ def chart(
     step = max(1, ceil((high - low) / 8))
     parts = []
     for power in range(low, high + 1, step):
-        y = _at(place_y(10.0**power))
-        parts.append(f'<path class="grid" d="M{LEFT} {y}H{WIDTH - RIGHT}"/>')
-        parts.append(_label(LEFT - 8, place_y(10.0**power) + 4, _power(power), anchor="end"))
-    for x in xs:
-        parts.append(_label(place_x(x), HEIGHT - BOTTOM + 20, f"{x:g}", anchor="middle"))
+        height = place_y(10.0**power)
+        parts.append(f'<path class="grid" d="M{LEFT} {_at(height)}H{WIDTH - RIGHT}"/>')
+        parts.append(_label(LEFT - 8, height + 4, _power(power), anchor="end"))
+    below = HEIGHT - BOTTOM + 20
+    parts += [_label(place_x(x), below, f"{x:g}", anchor="middle") for x in xs]
     middle = (LEFT + WIDTH - RIGHT) / 2
     parts.append(_label(middle, HEIGHT - 8, escape(across), anchor="middle"))
     upwards = f"rotate(-90 14 {_at((TOP + HEIGHT - BOTTOM) / 2)})"
-    turned = f'<text class="axis" transform="{upwards}" x="14" y="{_at((TOP + HEIGHT - BOTTOM) / 2)}"'
+    turned = (
+        f'<text class="axis" transform="{upwards}" x="14" y="{_at((TOP + HEIGHT - BOTTOM) / 2)}"'
+    )
     parts.append(f'{turned} text-anchor="middle">{escape(up)}</text>')
     drawn = [line for line in lines if line.points]
     for line in drawn:
@@ -102,9 +104,7 @@ def chart(
     return _figure(identifier, title, description, WIDTH, HEIGHT, parts)
 
 
-def bars(
-    identifier: str, title: str, description: str, counts: Sequence[tuple[str, int]]
-) -> str:
+def bars(identifier: str, title: str, description: str, counts: Sequence[tuple[str, int]]) -> str:
     """Return horizontal bars, one below the other, each with its name and number.
 
     Args:

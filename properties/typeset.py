@@ -136,9 +136,10 @@ def instance(value: Any) -> str:
     if isinstance(value, TabulatedModel):
         return _tabulated(value)
     if isinstance(value, HiddenMarkovModel):
-        parts = [("initial", [value.initial]), ("transitions", value.transitions)]
-        parts.append(("emissions", value.emissions))
-        return _model("Hidden Markov model", value, [(escape(n), _matrix(m)) for n, m in parts])
+        laws = [("initial", _matrix([value.initial]))]
+        laws += [("transitions", _matrix(value.transitions))]
+        laws += [("emissions", _matrix(value.emissions))]
+        return _model("Hidden Markov model", value, laws)
     if isinstance(value, tuple | list):
         rows = [row for row in value if isinstance(row, tuple | list)]
         if len(value) > 1 and len(rows) == len(value) and _is_matrix(rows):
@@ -258,5 +259,3 @@ def _tabulated(model: TabulatedModel) -> str:
     if len(prefixes) > MOST_ROWS:
         parts.append(("…", f"{len(prefixes) - MOST_ROWS} more"))
     return _model("Table of logits", model, parts)
-
-
