@@ -38,7 +38,7 @@ HARDEST = 8
 """How many of the twins that survived longest are listed."""
 
 TRIES = ((1, "1"), (10, "2–10"), (100, "11–100"), (1000, "101–1,000"), (None, "more"))
-"""Instances that it took to refute a twin: upper ends and names."""
+"""Instances tried for a twin: upper ends and names."""
 
 
 def check_page(path: str) -> None:
@@ -185,14 +185,14 @@ def bar(verdict: Value) -> str:
 
 
 def twins_chart(results: Results) -> str:
-    """Return how many instances it took to refute the twins."""
+    """Return how many instances were tried for the twins that were refuted."""
     tries = [t["tried"] for v in results.verdicts for t in v["twins"] if t["refuted"]]
     counts, low = [], 0
     for high, name in TRIES:
         counts.append((name, sum(low < n and (high is None or n <= high) for n in tries)))
         low = low if high is None else high
     told = "; ".join(f"{name} instances: {number} twins" for name, number in counts)
-    return bars("chart-twins", "Instances tried until a twin was refuted", told + ".", counts)
+    return bars("chart-twins", "Instances tried for a twin, shrinking included", told + ".", counts)
 
 
 COSTS = (
