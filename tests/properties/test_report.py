@@ -374,7 +374,7 @@ def test_verify_and_report_write_the_same_page(tmp_path):
     options = ["--profile", "quick", "--jobs", "1", "--json", "--html", str(first)]
     saved = tmp_path / "results.jsonl"
     saved.write_text(call("verify", *names, *options).stdout, encoding="utf-8")
-    assert [list(json.loads(x))[0] for x in saved.read_text().splitlines()] == [
+    assert [next(iter(json.loads(x))) for x in saved.read_text().splitlines()] == [
         *("run", "claim", "claim", "queries", "end")
     ]
     call("report", str(saved), "--html", str(second))

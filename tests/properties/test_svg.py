@@ -33,7 +33,9 @@ def test_a_chart_says_what_it_is():
     assert [title.get("id"), desc.get("id")] == ids
     assert (title.text, desc.text) == ("Title <", "What & why")
     texts = ["".join(t.itertext()) for t in svg.iter("text")]
-    assert {"up <&>", "early", "level", "x", "y", "4", "8", "16", "10", "1,000", "106"} <= set(texts)
+    assert {"up <&>", "early", "level", "x", "y", "4", "8", "16", "10", "1,000", "106"} <= set(
+        texts
+    )
     assert "none" not in texts
 
 

@@ -42,7 +42,10 @@ def plain(html):
         ("p_bad, eps_avg", "*p*_{bad}, *ε*_{avg}"),
         ("sum_{i<=r} C(N,i)", "∑_{*i*≤*r*} *C*(*N*,*i*)"),
         ("sum k r_t", "∑ *k* *r*_{*t*}"),
-        ("sum over s, sum of ranks, all risks sum to delta", "sum over *s*, sum of ranks, all risks sum to *δ*"),  # noqa: E501
+        (
+            "sum over s, sum of ranks, all risks sum to delta",
+            "sum over *s*, sum of ranks, all risks sum to *δ*",
+        ),
         ("prod_{t<T} x", "∏_{*t*&lt;*T*} *x*"),
         ("sqrt(d Lam)", "√(*d* *Λ*)"),
         ("KL(u || v)", "KL(*u* ∥ *v*)"),

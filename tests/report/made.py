@@ -1,4 +1,4 @@
-"""Results with a verdict for every claim, made in no time: instances and ratios from the records."""
+"""Results with a verdict for every claim, made in no time from the instances on record."""
 
 from __future__ import annotations
 
