@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 from made import COSTS, TEST, lines
 
+import properties.results
 from llr.cli import main
 from llr.errors import InputError
 from properties.results import parse_results, read_results
@@ -195,3 +198,21 @@ def test_a_missing_file_is_one_line_of_error(tmp_path):
 def test_report_explains_itself():
     assert "RESULTS.jsonl" in call("report", "--help").stdout
     assert "report" in call("--help").stdout
+
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
+
+
+def test_every_field_is_documented_and_no_other():
+    """Both what is printed and what is checked on reading."""
+    printed = [json.loads(line) for line in lines(NAMES)]
+    parts = [*printed, *(next(iter(v.values())) for v in printed if "claim" not in v)]
+    parts += [x for v in printed if "claim" in v for x in (*v["twins"], *v["statements"])]
+    parts += [v["statistics"] for v in printed if "statistics" in v]
+    parts += printed[-2]["queries"]["points"]
+    fields = {key for part in parts for key in part}
+    for name in ("_RUN", "_VERDICT", "_STATEMENT", "_TWIN", "_STATISTICS", "_QUERIES", "_POINT"):
+        fields |= set(getattr(properties.results, name))
+    words = set(re.findall(r"`([a-z][a-z_0-9]*)`", DOCUMENT.read_text(encoding="utf-8")))
+    assert fields - words == {"end", "queries", "run"}
+    assert words - fields == set()
