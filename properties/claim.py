@@ -12,6 +12,7 @@ searched from scratch: a search that comes nowhere near the record is an error, 
 from __future__ import annotations
 
 import contextlib
+import json
 import math
 import signal
 import threading
@@ -36,11 +37,12 @@ from hypothesis.internal.floats import float_to_int
 from hypothesis.strategies import SearchStrategy
 from sortedcontainers import SortedSet
 
+from bounds import STATEMENTS
 from llr.errors import InputError, UndecidedError
 from llr.numbers.balls import Number, Real, nearest_float
-from llr.numbers.rational import fraction
+from llr.numbers.rational import fraction, text
 from properties import records
-from properties.instances import fits
+from properties.instances import encode, fits
 from properties.records import Record
 from properties.statistics import ERROR_BUDGET, Evidence, Trials, watch
 
@@ -378,6 +380,11 @@ class Verdict:
         record: the ratio on record, or None.
         evidence: what the sequential test saw, if the claim is statistical; ``worst`` is then the
             frequency of failures over delta.
+        sides: measured and bound at the counterexample if there is one, else where the largest
+            ratio was reached; None if nothing was measured or for samples.
+        worst_value: the worst instance as a JSON value (:mod:`properties.instances`), or None if
+            it is of no registered type or too long to be read.
+        counterexample_value: the counterexample likewise.
     """
 
     claim: Claim
@@ -392,6 +399,9 @@ class Verdict:
     seconds: float = field(compare=False)
     record: float | None = None
     evidence: Evidence | None = None
+    sides: tuple[str, str] | None = None
+    worst_value: Any = None
+    counterexample_value: Any = None
 
     @property
     def slack(self) -> float | None:
@@ -412,16 +422,24 @@ class Verdict:
             "title": self.claim.title,
             "source": self.claim.source,
             "mark": self.claim.mark,
+            "statements": [
+                {"statement": s, "mark": STATEMENTS[s].mark, "summary": STATEMENTS[s].summary}
+                for s in self.claim.statements
+            ],
             "grade": self.grade,
             "seed": self.seed,
             "tried": self.tried,
             "worst_ratio": _finite(self.worst),
             "slack": self.slack,
             "record": None if self.record is None else _finite(self.record),
+            "measured": None if self.sides is None else self.sides[0],
+            "bound": None if self.sides is None else self.sides[1],
             "worst_instance": self.worst_instance,
+            "worst_value": self.worst_value,
             "verdict": self.verdict,
             "expected": self.claim.expected,
             "counterexample": self.counterexample,
+            "counterexample_value": self.counterexample_value,
             "twins": [
                 {
                     "name": t.name,
@@ -480,6 +498,7 @@ def verify_claim(
         main = measure_all(claim.instances(profile), claim.check)
     if record is not None and not main.refuted and replayed.worst >= main.worst:
         main.worst, main.worst_instance = replayed.worst, replayed.worst_instance
+        main.worst_measurement = replayed.worst_measurement
     twins = []
     for twin in searched_twins:
         if claim.instances is None or twin.strategy is not None:
@@ -515,7 +534,36 @@ def verify_claim(
         seed=start,
         seconds=time.perf_counter() - began,
         record=None if record is None else record.ratio,
+        sides=_sides(main.refutation or main.worst_measurement),
+        worst_value=_value(main.worst_instance),
+        counterexample_value=_value(main.counterexample),
     )
+
+
+def _sides(found: Measurement | None) -> tuple[str, str] | None:
+    """Return both sides for people: p/q if exact and short, else in digits that tell them apart."""
+    if found is None:
+        return None
+
+    def written(side: Real, digits: int) -> str:
+        exact = "" if side.exact is None else text(side.exact)
+        return exact if 0 < len(exact) <= 16 else f"{float(side):.{digits}g}"
+
+    differ = float(found.measured) != float(found.bound)
+    for digits in (6, 9, 12, 17):
+        measured, bound = written(found.measured, digits), written(found.bound, digits)
+        if measured != bound or not differ:
+            break
+    return measured, bound
+
+
+def _value(instance: Any, length: int = 4000) -> Any:
+    """Return an instance as a JSON value, or None if it has none or a very long one."""
+    try:
+        found = encode(instance)
+    except InputError:
+        return None
+    return found if len(json.dumps(found)) <= length else None
 
 
 def _verify_trials(

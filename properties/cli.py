@@ -1,15 +1,16 @@
-"""``llr verify`` runs the claims; ``llr theorem`` runs Theorem 5.11 at its own constants."""
+"""``llr verify`` runs the claims, ``llr report`` shows saved results of it.
+
+``llr theorem`` runs Theorem 5.11 at its own constants.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-import re
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import zip_longest
 from typing import Any
 
 import click
@@ -19,7 +20,7 @@ from rich.table import Table
 
 from llr.errors import InputError
 from llr.learning.api import probability
-from llr.numbers.rational import decimal, text
+from llr.numbers.rational import decimal
 from llr.screen import (
     FAILED,
     OK,
@@ -34,10 +35,8 @@ from llr.screen import (
 from llr.storage import enumerable_target
 from properties import records
 from properties.claim import (
-    GRADES,
     PROFILES,
     Claim,
-    Verdict,
     between_instances,
     claims_named,
     improved_record,
@@ -46,12 +45,21 @@ from properties.claim import (
 )
 from properties.claims import CLAIMS
 from properties.claims.necessity import NECESSITIES
+from properties.costs import measure_costs
 from properties.necessity import drop_all, necessity_table, outcome
-from properties.statistics import POWER
+from properties.report import check_page, write_page
+from properties.results import Results, Value, describe_run, parse_results, ratio, read_results
+from properties.tables import show_results
 from properties.theorem import run_theorem
 
-_SOURCE = re.compile(
-    r"\[\w+\]( (inside )?(Lemmas?|Theorem|Fact|Def|Corollary|Remark|Algorithm|sec\.) [\w.]+\b)?"
+html_option = click.option(
+    "--html",
+    default=None,
+    metavar="FILE",
+    help='Also write the results as one page (needs pip install "llr[report]").',
+)
+tightness_option = click.option(
+    "--tightness", is_flag=True, help="Also print how tight every bound is, tightest first."
 )
 
 
@@ -77,9 +85,7 @@ _SOURCE = re.compile(
     metavar="ALPHA",
     help="Probability that the run rejects some true statistical claim, split over all of them.",
 )
-@click.option(
-    "--tightness", is_flag=True, help="Also print how tight every bound is, tightest first."
-)
+@tightness_option
 @click.option(
     "--update-records",
     is_flag=True,
@@ -90,6 +96,7 @@ _SOURCE = re.compile(
     is_flag=True,
     help="Instead, drop each assumption of the claims (or of those named) and search.",
 )
+@html_option
 @seed_option
 @json_option
 def verify(
@@ -100,6 +107,7 @@ def verify(
     tightness: bool,
     update_records: bool,
     necessity: bool,
+    html: str | None,
     seed: str,
     as_json: bool,
 ) -> None:
@@ -111,6 +119,8 @@ def verify(
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
     budget = probability(error_budget, "--error-budget")
+    if html is not None and (necessity or update_records):
+        raise InputError("--html", html, "left out with --necessity and --update-records")
     if necessity:
         sys.exit(OK if _drop_assumptions(names, profile, start, as_json) else FAILED)
     claims = claims_named(names, CLAIMS)
@@ -119,39 +129,56 @@ def verify(
         claims = [claim for claim in claims if claim.searched]
         _update_records(claims, profile, start, processes, as_json)
         return
-    verdicts = []
-    began = time.perf_counter()
-    with _progress(len(claims)) as report, between_instances():
-        for verdict in verify_claims(
-            claims, profile=profile, start=start, processes=processes, error_budget=budget
-        ):
-            report(verdict.claim.identifier)
-            verdicts.append(verdict)
-            if as_json:
-                click.echo(json.dumps(verdict.as_json()))
+    if html is not None:
+        check_page(html)
+    costs = html is not None or (as_json and not names)
+    results = _verified(claims, profile, start, processes, budget, costs=costs, echo=as_json)
     if tightness and as_json:
-        print_json({"tightness": [_tightness(v) for v in by_tightness(verdicts)]})
+        print_json({"tightness": [_tightness(v) for v in results.by_tightness]})
     if not as_json:
-        sampled = [v for v in verdicts if v.evidence is not None]
-        for grade in GRADES:
-            of_grade = [v for v in verdicts if v.grade == grade and v.evidence is None]
-            if of_grade:
-                show(verdict_table(grade, of_grade))
-        if sampled:
-            show(statistics_table(sampled, budget))
-        if tightness:
-            _show_tightness(verdicts)
-        for verdict in verdicts:
-            explain(verdict)
-        passed = sum(v.passed for v in verdicts)
-        twins = sum(len(v.twins) for v in verdicts)
-        show(
-            f"{passed} of {len(verdicts)} claims came out as expected; "
-            f"{sum(t.refuted for v in verdicts for t in v.twins)} of {twins} twins refuted; "
-            f"{sum(v.tried for v in verdicts):,} instances, seed {start}, "
-            f"{time.perf_counter() - began:.0f} s"
-        )
-    sys.exit(OK if all(v.passed for v in verdicts) else FAILED)
+        show_results(results, tightness=tightness)
+    if html is not None:
+        write_page(results, html)
+    sys.exit(OK if results.good else FAILED)
+
+
+def _verified(
+    claims: list[Claim],
+    profile: str,
+    start: int,
+    processes: int,
+    budget: fmpq,
+    *,
+    costs: bool,
+    echo: bool,
+) -> Results:
+    """Verify claims; return what :func:`read_results` would return of the lines.
+
+    Args:
+        claims, profile, start, processes, budget: of the run.
+        costs: measure what learning costs, too.
+        echo: print each line as soon as it is known.
+    """
+    lines: list[str] = []
+
+    def write(value: Value) -> None:
+        lines.append(json.dumps(value, allow_nan=False))
+        if echo:
+            click.echo(lines[-1])
+
+    began = time.perf_counter()
+    write({"run": describe_run(len(claims), profile, start, budget)})
+    with _progress(len(claims)) as report:
+        with between_instances():
+            for verdict in verify_claims(
+                claims, profile=profile, start=start, processes=processes, error_budget=budget
+            ):
+                report(verdict.claim.identifier)
+                write(verdict.as_json())
+        if costs:
+            write({"queries": measure_costs(start)})
+    write({"end": {"seconds": round(time.perf_counter() - began, 3)}})
+    return parse_results(lines, "results")
 
 
 def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json: bool) -> bool:
@@ -180,88 +207,10 @@ def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json:
     return all(v.passed for v in verdicts)
 
 
-def verdict_table(grade: str, verdicts: list[Verdict]) -> Table:
-    """Return the claims of one grade; many go down the left half and then down the right."""
-    halves = 1 if len(verdicts) <= 20 else 2
-    found = table(
-        f"{grade}: {len(verdicts)} claims", *("claim", "ratio", "twins", "verdict") * halves
-    )
-    found.padding, found.pad_edge = (0, 1, 0, 0), False
-    half = (len(verdicts) + halves - 1) // halves
-    for left, right in zip_longest(verdicts[:half], verdicts[half:]):
-        found.add_row(*_cells(left), *([] if right is None else _cells(right)))
-    return found
-
-
-def statistics_table(verdicts: list[Verdict], error_budget: fmpq) -> Table:
-    """Return one row per claim: what its sequential test saw, and what it would have found."""
-    found = table(
-        f"statistical: {len(verdicts)} claims, error budget {float(error_budget):.4g}",
-        "claim",
-        "delta",
-        "runs",
-        "failures",
-        "log10\ncapital",
-        f"rate found\nwith {float(POWER):.1%}",
-        "share of\nbudget",
-        "twins\nrefuted",
-        "verdict",
-    )
-    for v in verdicts:
-        assert v.evidence is not None
-        test = v.evidence.test
-        colour = "green" if v.passed else "red"
-        found.add_row(
-            v.claim.identifier,
-            text(test.delta),
-            str(v.evidence.runs),
-            str(v.evidence.failures),
-            f"{v.evidence.log10_capital:.2f}",
-            f"{float(test.detectable_rate):.3f}",
-            f"{float(test.alpha):.2g}",
-            f"{sum(t.refuted for t in v.twins)}/{len(v.twins)}",
-            f"[{colour}]{v.verdict}[/]",
-        )
-    return found
-
-
-def _cells(v: Verdict) -> tuple[str, str, str, str]:
-    refuted = sum(t.refuted for t in v.twins)
-    colour = "green" if v.passed else "red"
-    twins = f"{refuted}/{len(v.twins)}"
-    return v.claim.identifier, ratio(v.worst, 3), twins, f"[{colour}]{v.verdict}[/]"
-
-
-def by_tightness(verdicts: list[Verdict]) -> list[Verdict]:
-    """Return the verdicts whose worst ratio says something, tightest first."""
-    return sorted((v for v in verdicts if v.slack is not None), key=lambda v: -v.worst)
-
-
-def _tightness(verdict: Verdict) -> dict[str, Any]:
+def _tightness(verdict: Value) -> Value:
     """Return the row of the tightness table as a JSON value."""
-    claim = verdict.claim
-    return {
-        "claim": claim.identifier,
-        "source": claim.source,
-        "mark": claim.mark,
-        "grade": verdict.grade,
-        "worst_ratio": verdict.worst,
-        "slack": verdict.slack,
-        "worst_instance": verdict.worst_instance,
-    }
-
-
-def _show_tightness(verdicts: list[Verdict]) -> None:
-    found = table("tightness", "claim", "source", "mark", "worst ratio", "slack")
-    for v in by_tightness(verdicts):
-        assert v.slack is not None
-        source = short_source(v.claim.source)
-        slack = f"{v.slack:.2g}" if v.slack < 0.01 else f"{v.slack:.4f}"
-        found.add_row(v.claim.identifier, source, v.claim.mark, ratio(v.worst), slack)
-    show(found)
-    rest = [v.claim.identifier for v in verdicts if v.slack is None]
-    if rest:
-        show(f"{len(rest)} claims that count violations, or are false, have no slack to show")
+    names = ("claim", "source", "mark", "grade", "worst_ratio", "slack", "worst_instance")
+    return {name: verdict[name] for name in names}
 
 
 def _update_records(
@@ -289,31 +238,6 @@ def _update_records(
         show(f"{found.row_count} of {len(claims)} records improved, in {records.FOLDER}")
 
 
-def short_source(source: str) -> str:
-    """Return the paper and the number of a statement; "ours" for what no paper has."""
-    match = _SOURCE.match(source)
-    return match.group(0).replace("inside ", "") if match else "ours"
-
-
-def ratio(worst: float, digits: int = 4) -> str:
-    """Return a ratio in a few digits; one that only rounds to 1 is shown as below it."""
-    written = f"{worst:.{digits}g}"
-    return "< 1" if written == "1" and worst < 1 else written
-
-
-def explain(verdict: Verdict) -> None:
-    """Print what went wrong with a claim, if anything did."""
-    if verdict.verdict == "record not reproduced":
-        name = verdict.claim.identifier
-        show(f"{name}: the instance in {records.FOLDER.name}/{name}.json has not that ratio")
-    if verdict.counterexample:
-        known = ", as it must be," if verdict.passed else ""
-        show(f"{verdict.claim.identifier} is refuted{known} by {verdict.counterexample}")
-    for twin in verdict.twins:
-        if not twin.refuted:
-            show(f"{verdict.claim.identifier}: twin survived {twin.tried} instances: {twin.name}")
-
-
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[str], None]]:
     """Show which claim is being tried, on a terminal's standard error; silent elsewhere."""
@@ -330,6 +254,28 @@ def _progress(total: int) -> Iterator[Callable[[str], None]]:
             status.update(f"verifying: {done} of {total} done, last {name}")
 
         yield report
+
+
+@click.command()
+@click.argument("results", metavar="RESULTS.jsonl")
+@tightness_option
+@html_option
+@json_option
+def report(results: str, tightness: bool, html: str | None, as_json: bool) -> None:
+    """Remake the tables, and the page, from what llr verify --json printed.
+
+    Exit 0 if the run had finished with every claim as expected, else 1.
+    """
+    if html is not None:
+        check_page(html)
+    found = read_results(results)
+    if as_json:
+        print_json(found.summary())
+    else:
+        show_results(found, tightness=tightness)
+    if html is not None:
+        write_page(found, html)
+    sys.exit(OK if found.good else FAILED)
 
 
 @click.command()

@@ -39,6 +39,15 @@ def read_json(path: str | Path) -> Any:
     Raises:
         InputError: no such file, over 64 MB, nested deeper than 32, not UTF-8 or not JSON.
     """
+    return parse_json(read_text(path), str(path))
+
+
+def read_text(path: str | Path) -> str:
+    """Return the text in a file.
+
+    Raises:
+        InputError: no such file, over 64 MB or not UTF-8.
+    """
     name = str(path)
     try:
         status = Path(path).stat()
@@ -53,9 +62,17 @@ def read_json(path: str | Path) -> Any:
         reason = getattr(error, "strerror", None) or error
         raise InputError(name, ShownAs(reason), "a readable file") from None
     try:
-        written = data.decode("utf-8")
+        return data.decode("utf-8")
     except UnicodeDecodeError:
         raise InputError(name, ShownAs("other bytes"), "UTF-8 text") from None
+
+
+def parse_json(written: str, name: str) -> Any:
+    """Return the JSON value that a text is.
+
+    Raises:
+        InputError: naming ``name``: nested deeper than 32, or not JSON.
+    """
     _check_depth(written, name)
     try:
         return json.loads(written, parse_constant=_refuse_constant)
@@ -69,8 +86,17 @@ def write_json(path: str | Path, value: object) -> None:
     Raises:
         InputError: the folder is missing, the file cannot be written, or is no plain file.
     """
-    check_writable(path, "out")
-    written = json.dumps(value, indent=1, allow_nan=False) + "\n"
+    write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n", "out")
+
+
+def write_text(path: str | Path, written: str, argument: str) -> None:
+    """Write a text file whole or not at all.
+
+    Raises:
+        InputError: naming ``argument``: the folder is missing, the file cannot be written, or is
+            no plain file.
+    """
+    check_writable(path, argument)
     temporary: Path | None = None
     try:
         handle, temporary = _new_file(Path(path).parent)
@@ -79,7 +105,7 @@ def write_json(path: str | Path, value: object) -> None:
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
-            "out", str(path), f"a file that can be written ({error.strerror})"
+            argument, str(path), f"a file that can be written ({error.strerror})"
         ) from None
     finally:
         if temporary is not None:

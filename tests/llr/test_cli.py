@@ -657,7 +657,9 @@ def test_verify_json_is_one_line_per_claim():
         "verify", "lemma-5.3-linear", "copy-peak", "--profile", "quick", "--seed", "3", "--json"
     )
     assert result.stderr == ""
-    found = [json.loads(line) for line in result.stdout.splitlines()]
+    run, *found, end = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (run["run"]["claims"], run["run"]["seed"]) == (2, 3)
+    assert list(end) == ["end"]
     assert [v["claim"] for v in found] == ["lemma-5.3-linear", "copy-peak"]
     for v in found:
         assert set(v) >= CLAIM_KEYS
@@ -695,10 +697,13 @@ def test_verify_exits_1_if_a_claim_is_false_or_a_twin_survives(monkeypatch):
     claims = [claim("true", 100, 10), claim("false", 50, 10), claim("toothless", 100, 200)]
     monkeypatch.setattr(properties.cli, "CLAIMS", {c.identifier: c for c in claims})
 
-    assert json_of("verify", "true")["verdict"] == "verified"
-    found = json_of("verify", "false", code=1)
+    def verdict(name, code):
+        return json.loads(call("verify", name, "--json", code=code).stdout.splitlines()[1])
+
+    assert verdict("true", 0)["verdict"] == "verified"
+    found = verdict("false", 1)
     assert (found["verdict"], found["counterexample"]) == ("refuted", "51")
-    assert json_of("verify", "toothless", code=1)["verdict"] == "twin survived"
+    assert verdict("toothless", 1)["verdict"] == "twin survived"
 
     result = call("verify", code=1)
     assert "false is refuted by 51" in result.stdout
@@ -767,13 +772,15 @@ def test_every_command_explains_itself(command):
     ids=["learn", "verify"],
 )
 def test_a_terminal_sees_progress_and_standard_output_stays_json(arguments, progress, monkeypatch):
+    def without_time(lines):
+        values = [json.loads(line) for line in lines.splitlines()]
+        return [{k: v for k, v in x.items() if k != "seconds"} for x in values if "end" not in x]
+
     quiet = call(*arguments, "--json").stdout
     monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal
     monkeypatch.setenv("TERM", "xterm")
     result = call(*arguments, "--json")
-    assert {k: v for k, v in json.loads(result.stdout).items() if k != "seconds"} == {
-        k: v for k, v in json.loads(quiet).items() if k != "seconds"
-    }
+    assert without_time(result.stdout) == without_time(quiet)
     for word in progress:
         assert word in result.stderr
     assert "\x1b" not in result.stdout
@@ -818,7 +825,9 @@ def test_an_interrupted_verify_keeps_the_lines_it_printed(monkeypatch):
     claims = [claim("first", 100, 10), replace(claim("second", 100, 10), check=interrupted)]
     monkeypatch.setattr(properties.cli, "CLAIMS", {c.identifier: c for c in claims})
     result = call("verify", "--json", code=3)
-    assert [json.loads(line)["claim"] for line in result.stdout.splitlines()] == ["first"]
+    run, *found = [json.loads(line) for line in result.stdout.splitlines()]
+    assert run["run"]["claims"] == 2
+    assert [v["claim"] for v in found] == ["first"]
     assert "interrupted" in result.stderr
 
 
@@ -855,7 +864,7 @@ def test_an_interrupt_during_a_garbage_collection_is_not_lost():
         [sys.executable, "-c", LOST], capture_output=True, text=True, check=False, timeout=60
     )
     assert done.returncode == 3
-    assert done.stdout == ""
+    assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [["run"]]
     assert "interrupted" in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -507,7 +507,9 @@ def test_verify_prints_the_budget_and_what_it_could_have_found(monkeypatch):
     assert row.split()[-2:] == ["1/1", "verified"]
 
     lines = called("--jobs", "1", "--json", "--error-budget", "1e-3").stdout.splitlines()
-    found = [json.loads(line)["statistics"] for line in lines]
+    values = [json.loads(line) for line in lines]
+    assert values[0]["run"]["error_budget"] == "1/1000"
+    found = [value["statistics"] for value in values if "claim" in value]
     assert [f["share_of_error_budget"] for f in found] == ["1/4000", "1/4000"]
 
 
