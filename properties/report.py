@@ -15,7 +15,7 @@ from flint import fmpq
 
 from llr.errors import InputError
 from llr.models.files import check_writable, write_text
-from llr.numbers.rational import parse, text
+from llr.numbers.rational import parse
 from properties.claim import GRADES
 from properties.instances import decode
 from properties.results import Results, Value, passed, ratio, short_source, worst
@@ -81,8 +81,7 @@ def page(results: Results) -> str:
         "ratio": lambda v: ratio(worst(v)).replace("inf", "∞"),
         "passed": passed,
         "short": short_source,
-        "decimal": lambda written, digits=3: f"{float(parse(written)):.{digits}g}",
-        "refuted": lambda twins: sum(t["refuted"] for t in twins),
+        "number": lambda written: float(parse(written)),
     }
     environment.tests["passed"] = passed
     refuted = [v for v in results.verdicts if v["expected"] == "refuted"]
@@ -99,7 +98,7 @@ def page(results: Results) -> str:
             (grade, ABOUT_GRADES[grade], [v for v in results.verdicts if v["grade"] == grade])
             for grade in GRADES
         ],
-        spent=text(spent(results)),
+        spent=float(spent(results)),
         twins=marked(twins_chart)(results),
         hardest=hardest_twins(results),
         survivors=[(v, t) for v in results.verdicts for t in v["twins"] if not t["refuted"]],

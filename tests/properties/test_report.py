@@ -119,7 +119,7 @@ def test_claims_are_ordered_by_tightness(read):
 
 
 def test_the_budget_is_the_sum_of_the_shares(read):
-    assert "is at most 1e-09, of a budget of 1e-09: 13 tests" in read.text("budget")
+    assert "is at most 1.0 × 10−9, of a budget of 1.0 × 10−9: 13 tests" in read.text("budget")
     assert "Nothing: this run has no statistical claims" in made(["lemma-5.3"])
 
 
