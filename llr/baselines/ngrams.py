@@ -32,6 +32,7 @@ HELD_OUT = 8
 
 BUCKETS = 16
 STEPS = 50
+LARGEST = 1 - 1e-6
 MAX_CONTEXTS = 1 << 62
 
 
@@ -155,8 +156,9 @@ def _mixing(
         if total > 0:
             weight, e, s, p = 0.5, evidence[here], seen[here], shorter[here]
             for _ in range(STEPS):
-                weight = float((e * (weight * s) / (weight * s + (1 - weight) * p)).sum() / total)
-            found[bucket] = min(weight, 1 - 1e-6)
+                part = e * (weight * s) / (weight * s + (1 - weight) * p)
+                weight = min(float(part.sum() / total), LARGEST)
+            found[bucket] = weight
         elif bucket % BUCKETS:
             found[bucket] = found[bucket - 1]
     return np.where(np.isnan(found), 0.5, found)
