@@ -59,7 +59,8 @@ def verify(certificate: Mapping[str, Any], model: Mapping[str, Any], ask: Ask) -
         for word, many in claim.words
         if any(off[word[:t]] > claim.tau for t in range(claim.horizon))
     )
-    if failing != claim.failing:
+    # an oracle that is not reproducible to the bit may have let some words fail by a hair
+    if failing > claim.failing or (failing < claim.failing and claim.reproducible == 0):
         problems.append(f"{failing} words fail, not {claim.failing}")
     n = sum(many for _, many in claim.words)
     noise = claim.horizon * claim.xi / 2
@@ -95,8 +96,9 @@ class _Claim:
         self.delta = _rational(value, "delta")
         self.xi = _rational(value, "xi")
         self.tau = _rational(value, "tau")
-        if not 0 < self.delta < 1 or self.xi < 0 or self.tau < 0:
-            raise ValueError("certificate: delta, xi or tau is out of range")
+        self.reproducible = _rational({"reproducible": "0", **value}, "reproducible")
+        if not 0 < self.delta < 1 or min(self.xi, self.tau, self.reproducible) < 0:
+            raise ValueError("certificate: delta, xi, tau or reproducible is out of range")
         self.failing = _integer(value, "failing", 0)
         bounds = value.get("bounds")
         if not isinstance(bounds, dict):

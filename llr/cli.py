@@ -5,6 +5,7 @@ Other packages add their commands through the entry-point group ``llr.commands``
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
@@ -22,6 +23,7 @@ import llr
 from llr import check as verifier
 from llr import comparison, plots
 from llr.analysis import distance as distances
+from llr.asking import Asking, opened, oracle_options
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -41,9 +43,11 @@ from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
+from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
-from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle, model_oracle
-from llr.oracles.sampling import ModelWords
+from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
+from llr.oracles.real import RealModel
+from llr.oracles.sampling import ModelWords, RowWords, WordSource
 from llr.oracles.sources import SOURCES
 from llr.screen import (
     FAILED,
@@ -58,6 +62,7 @@ from llr.screen import (
     show,
     table,
 )
+from llr.storage import enumerable_target
 
 MAX_EXACT_NODES = 1 << 16
 MAX_FLOAT_NODES = 1 << 12
@@ -129,7 +134,7 @@ def rank(target: str, kind: str, as_json: bool) -> None:
     """
     if kind not in RANKS:
         raise InputError("--kind", kind, "one of " + ", ".join(RANKS))
-    model = llr.target(target)
+    model = enumerable_target(target)
     exact = kind == "probability" or not isinstance(model, HiddenMarkovModel)
     ranks = ranks_of(model, kind, exact)
     if as_json:
@@ -215,6 +220,7 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
     metavar="FILE",
     help="Write the bound on TV with its evidence as JSON, for llr check.",
 )
+@oracle_options
 @seed_option
 @json_option
 def learn(
@@ -231,6 +237,8 @@ def learn(
     relaxed: bool,
     out: str | None,
     certificate: str | None,
+    journal: str | None,
+    max_calls: str | None,
     seed: str,
     as_json: bool,
 ) -> None:
@@ -242,6 +250,8 @@ def learn(
     for path, option in ((out, "--out"), (certificate, "--certificate")):
         if path is not None:
             check_writable(path, option)
+            if journal is not None and Path(path).resolve() == Path(journal).resolve():
+                raise InputError(option, path, "another file than the journal")
     seed_number = parse_integer(seed, "--seed")
     accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
     off = accuracy > 0 and model.arithmetic is EXACT
@@ -249,72 +259,111 @@ def learn(
     numbers = named(arithmetic)
     if numbers is EXACT and model.arithmetic is not EXACT:
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
-    oracle = simulated_oracle(model, numbers, kind, accuracy, seed_number)
-    with progress(f"learning {target}") as report:
-        result = api.learn(
-            oracle,
-            alphabet_size=model.alphabet_size,
-            horizon=model.horizon,
-            epsilon=epsilon,
-            delta=delta,
-            seed=seed_number,
-            xi=xi,
-            algorithm=algorithm,
-            arithmetic=arithmetic,
-            unit=model.unit if numbers is EXACT else llr.NAT,
-            samples=parse_integer(samples, "--samples", 1),
-            max_epochs=parse_integer(max_epochs, "--max-epochs", 1),
-            words=ModelWords(model),
-            on_epoch=report,
-            cut_ranks=known_cut_ranks(model),
-            rank=rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1),
-            relaxed=relaxed,
-        )
-    if out is not None:
-        llr.save(result.model, out)
-    if certificate is not None and result.certificate is not None:
-        how = {"target": target, "noise": kind, "seed": seed_number}
-        write_json(certificate, {**result.certificate.as_json(), "oracle": how})
-    limit = MAX_EXACT_NODES if result.model.arithmetic is EXACT else MAX_FLOAT_NODES
-    with progress("measuring the distance"):
-        apart = distances.total_variation(model, result.model, max_nodes=limit)
-        trivial = distances.total_variation(
-            model, UniformModel(model.alphabet_size, model.horizon, model.unit), max_nodes=limit
-        )
-        missing = unrepresented(model, result.model, limit)
-    value = {
-        "target": target,
-        **result.as_json(),
-        "noise": kind,
-        "total_variation": apart.as_json(),
-        "unrepresented_mass": missing.as_json(),
-        "uniform_total_variation": trivial.as_json(),
-    }
+    draws, epochs = (
+        parse_integer(written, option, 1)
+        for written, option in ((samples, "--samples"), (max_epochs, "--max-epochs"))
+    )
+    limit_rank = rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1)
+    noisy = noisy_oracle(model, numbers, kind, accuracy, seed_number)
+    with opened(journal, max_calls) as asks:
+        identity = oracle_identity(target, kind, accuracy, seed_number)
+        oracle = asks.oracle(model, numbers, identity, noisy)
+        with progress(f"learning {target}") as report:
+            result = api.learn(
+                oracle,
+                alphabet_size=model.alphabet_size,
+                horizon=model.horizon,
+                epsilon=epsilon,
+                delta=delta,
+                seed=seed_number,
+                xi=xi,
+                algorithm=algorithm,
+                arithmetic=arithmetic,
+                unit=model.unit if numbers is EXACT else llr.NAT,
+                samples=draws,
+                max_epochs=epochs,
+                # a real model is asked through the learner's own ledger alone
+                words=None if isinstance(model, RealModel) else ModelWords(model),
+                on_epoch=report,
+                cut_ranks=known_cut_ranks(model),
+                rank=limit_rank,
+                relaxed=relaxed,
+            )
+        if out is not None:
+            llr.save(result.model, out)
+        if certificate is not None and result.certificate is not None:
+            how = {"target": target, "noise": kind, "seed": seed_number}
+            write_json(certificate, {**result.certificate.as_json(), "oracle": how})
+        with progress("measuring the distance"):
+            measured = measure(model, result.model)
+        value = {
+            "target": target,
+            **restriction(model),
+            **result.as_json(),
+            **asks.as_json(),
+            "noise": kind,
+            **measured,
+        }
     if as_json:
         print_json(value)
     else:
-        show(learn_table(value))
+        show(learn_table(value, model))
     sys.exit(OK if result.accepted else FAILED)
 
 
-def simulated_oracle(
+def restriction(model: LanguageModel) -> dict[str, Any]:
+    """Return what a real model is restricted to, as fields of a JSON object; none for others."""
+    return {"restricted": model.description()} if isinstance(model, RealModel) else {}
+
+
+def measure(model: LanguageModel, learned: LanguageModel) -> dict[str, Any]:
+    """Return the distances that are found by visiting words; null for a real model."""
+    names = ("total_variation", "unrepresented_mass", "uniform_total_variation")
+    if isinstance(model, RealModel):
+        return dict.fromkeys(names)
+    limit = MAX_EXACT_NODES if learned.arithmetic is EXACT else MAX_FLOAT_NODES
+    uniform = UniformModel(model.alphabet_size, model.horizon, model.unit)
+    found = (
+        distances.total_variation(model, learned, max_nodes=limit),
+        unrepresented(model, learned, limit),
+        distances.total_variation(model, uniform, max_nodes=limit),
+    )
+    return {name: distance.as_json() for name, distance in zip(names, found, strict=True)}
+
+
+def noisy_oracle(
     model: LanguageModel, numbers: Arithmetic, noise: str, xi: fmpq, seed: int
-) -> LogitOracle:
-    """Return the oracle that a model is seen through on the command line."""
+) -> LogitOracle | None:
+    """Return the oracle that errs as the command line says; None: the model's own answers."""
     if noise == "none":
-        return model_oracle(model, numbers)
+        return None
     if model.arithmetic is not EXACT:
         raise InputError("--noise", noise, "none: the target has float64 logits")
     oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit, seed)
     return oracle if numbers is EXACT else FloatOracle(oracle, model)
 
 
+def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, Any]:
+    """Return what fixes the answers of the oracle that a target is seen through."""
+    if noise == "none":
+        return {"target": target}
+    return {"target": target, "noise": noise, "xi": text(xi), "seed": seed}
+
+
 @main.command()
 @click.argument("certificate", metavar="CERTIFICATE.json")
 @click.argument("learned", metavar="MODEL.json")
 @click.argument("target")
+@oracle_options
 @json_option
-def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
+def check(
+    certificate: str,
+    learned: str,
+    target: str,
+    journal: str | None,
+    max_calls: str | None,
+    as_json: bool,
+) -> None:
     """Verify a certificate anew: ask TARGET again for every word of its evidence.
 
     The verifier shares no code with the learner.  Exit 0 if the certificate is valid, else 1.
@@ -324,13 +373,12 @@ def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
     how = claim.get("oracle") if isinstance(claim, dict) else None
     how = how if isinstance(how, dict) else {}
     numbers = EXACT if model.arithmetic is EXACT and _is_exact(claim) else FLOAT64
-    oracle = simulated_oracle(
-        model,
-        numbers,
+    errs = (
         str(how.get("noise", "none")),
         decimal(claim.get("xi", 0), "xi") if how else fmpq(0),
         check_size(how.get("seed", 0), 0, "oracle.seed"),
     )
+    noisy = noisy_oracle(model, numbers, *errs)
     if isinstance(claim, dict):
         own = {
             "alphabet_size": model.alphabet_size,
@@ -343,20 +391,30 @@ def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
                     f"{name} of {certificate}", claim.get(name), f"{value}, the target's"
                 )
 
-    def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
-        rows = oracle.logits(prefixes)
-        return [[fraction(x) if isinstance(x, fmpq) else x for x in row] for row in rows]
+    with opened(journal, max_calls) as asks:
+        oracle = asks.oracle(model, numbers, oracle_identity(target, *errs), noisy)
 
-    try:
-        with progress(f"asking {target} again"):
-            found = verifier.verify(claim, network, ask)
-    except ValueError as error:
-        raise InputError(certificate, ShownAs(str(error)), "a certificate of that model") from None
+        def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
+            rows = oracle.logits(prefixes)
+            return [[fraction(x) if isinstance(x, fmpq) else x for x in row] for row in rows]
+
+        try:
+            with progress(f"asking {target} again"):
+                found = verifier.verify(claim, network, ask)
+        except InputError:
+            raise
+        except ValueError as error:
+            shown = ShownAs(str(error))
+            raise InputError(certificate, shown, "a certificate of that model") from None
+        found |= asks.as_json()
     if as_json:
-        print_json({"certificate": certificate, "model": learned, "target": target, **found})
+        files = {"certificate": certificate, "model": learned, "target": target}
+        print_json({**files, **restriction(model), **found})
     else:
         report = table(f"certificate {certificate}", "what", "value")
         report.add_row("valid", "yes" if found["valid"] else "NO")
+        if isinstance(model, RealModel):
+            report.add_row("target", model.summary())
         for problem in found["problems"]:
             report.add_row("problem", problem)
         report.add_row("TV(target, model) <=", f"{float(Fraction(found['total_variation'])):.6g}")
@@ -373,6 +431,7 @@ def check(certificate: str, learned: str, target: str, as_json: bool) -> None:
 @click.option("--delta", default="1e-6", show_default=True, help="Allowed risk.")
 @click.option("--arithmetic", default="exact", show_default=True, help="exact or float.")
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
+@oracle_options
 @seed_option
 @json_option
 def compare(
@@ -381,11 +440,13 @@ def compare(
     delta: str,
     arithmetic: str,
     plot: str | None,
+    journal: str | None,
+    max_calls: str | None,
     seed: str,
     as_json: bool,
 ) -> None:
     """Learn TARGET in every way that applies, and print what each pays in oracle calls."""
-    model = llr.target(target)
+    model = enumerable_target(target)
     promise: dict[str, Any] = {
         "epsilon": api.probability(epsilon, "--epsilon"),
         "delta": api.probability(delta, "--delta"),
@@ -402,16 +463,19 @@ def compare(
         if Path(plot).is_file():
             raise InputError("--plot", plot, "a folder")
     limit = comparison.limit_of(model)
-    with progress(f"learning {target} in every way"):
-        entries = list(comparison.compare(model, **promise, **comparison.label_of(target)))
+    with opened(journal, max_calls) as asks, progress(f"learning {target} in every way"):
+        oracle = asks.oracle(model, promise["arithmetic"], {"target": target})
+        label = comparison.label_of(target)
+        entries = list(comparison.compare(model, oracle, **promise, **label))
         if plot is not None:
-            draw(Path(plot), target, model, entries, limit, promise)
+            draw(Path(plot), target, model, entries, limit, promise, asks)
     if as_json:
         print_json(
             {
                 "target": target,
                 "counting_limit": None if limit is None else text(limit),
                 "learners": [entry.as_json() for entry in entries],
+                **asks.as_json(),
             }
         )
         return
@@ -432,6 +496,7 @@ def draw(
     entries: Sequence[comparison.Entry],
     limit: fmpq | None,
     promise: dict[str, Any],
+    asks: Asking,
 ) -> None:
     """Write the plots of a comparison.
 
@@ -442,7 +507,12 @@ def draw(
     paid = [(e.learner, e.learning, e.certifying) for e in entries]
     shown = None if limit is None else float(limit)
     plots.plot_learners(folder / plots.LEARNERS, target, paid, shown)
-    sizes = comparison.growth(target, **promise)
+
+    def oracle_of(member: LanguageModel) -> LogitOracle:
+        numbers = promise["arithmetic"]
+        return asks.oracle(member, numbers, {"target": target, "T": member.horizon})
+
+    sizes = comparison.growth(target, oracle_of, **promise)
     if not sizes:
         return
     curves = {
@@ -474,15 +544,13 @@ def unrepresented(
     return distances.mass(model, learned, marks, max_nodes=max_nodes)
 
 
-def learn_table(value: dict[str, Any]) -> Table:
+def learn_table(value: dict[str, Any], target: LanguageModel) -> Table:
     """Return the outcome of a learning run as a table."""
     found = table(f"{value['algorithm']} learner on {value['target']}", "what", "value")
     queries, limit = value["queries"], value["counting_limit"]
     rows = [
         ("accepted", "yes" if value["accepted"] else "NO"),
-        ("TV(target, learned)", interval(value["total_variation"])),
-        ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
-        ("TV(target, uniform)", interval(value["uniform_total_variation"])),
+        *distance_rows(value, target),
         ("certificate", certified(value["certificate"])),
         ("arithmetic, noise, seed", f"{value['arithmetic']}, {value['noise']}, {value['seed']}"),
         ("learning calls", f"{queries['learning']:,}"),
@@ -497,9 +565,23 @@ def learn_table(value: dict[str, Any]) -> Table:
         ("tokens submitted", f"{queries['tokens']:,}"),
         ("words drawn", f"{queries['words']:,}"),
     ]
+    if "journal" in value:
+        shown = ", ".join(f"{value['journal'][x]:,}" for x in ("asked", "remembered"))
+        rows.append(("journal: asked, remembered", shown))
     for name, shown in rows:
         found.add_row(name, shown)
     return found
+
+
+def distance_rows(value: dict[str, Any], target: LanguageModel) -> list[tuple[str, str]]:
+    """Return the rows on distances, or on why there are none."""
+    if isinstance(target, RealModel):
+        return [("target", target.summary()), ("TV(target, learned)", "only by the certificate")]
+    return [
+        ("TV(target, learned)", interval(value["total_variation"])),
+        ("  of it unrepresented mass", interval(value["unrepresented_mass"])),
+        ("TV(target, uniform)", interval(value["uniform_total_variation"])),
+    ]
 
 
 def certified(found: dict[str, Any] | None) -> str:
@@ -514,11 +596,28 @@ def certified(found: dict[str, Any] | None) -> str:
 @click.argument("target", metavar="MODEL")
 @click.option("-n", "number", default="10", show_default=True, help="How many words.")
 @click.option("--fast", is_flag=True, help="Draw in float64 batches; MODEL must be an ISAN.")
+@oracle_options
 @seed_option
 @json_option
-def sample(target: str, number: str, fast: bool, seed: str, as_json: bool) -> None:
-    """Draw words from MODEL (a JSON file or a TARGET), one per line."""
+def sample(
+    target: str,
+    number: str,
+    fast: bool,
+    journal: str | None,
+    max_calls: str | None,
+    seed: str,
+    as_json: bool,
+) -> None:
+    """Draw words from MODEL (a JSON file or a TARGET), one per line.
+
+    The words of a real model come with what they spell.
+    Only a real model is asked anything: --journal and --max-calls are for those.
+    """
     model = llr.target(target)
+    real = isinstance(model, RealModel)
+    for value, option in ((journal, "--journal"), (max_calls, "--max-calls")):
+        if value is not None and not real:
+            raise InputError(option, value, "left out: only a real model is asked")
     n = parse_integer(number, "-n", 1)
     start = parse_integer(seed, "--seed")
     rng = np.random.default_rng(start)
@@ -527,14 +626,37 @@ def sample(target: str, number: str, fast: bool, seed: str, as_json: bool) -> No
             raise InputError("--fast", target, "used with an ISAN")
         words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
     else:
-        drawn = ModelWords(model).draw(n, model.horizon, rng)
+        with opened(journal, max_calls) as asks:
+            source: WordSource = ModelWords(model)
+            if real:
+                oracle = asks.oracle(model, FLOAT64, {"target": target})
+                source = RowWords(Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64))
+            drawn = source.draw(n, model.horizon, rng)
         words = [word for word, count in drawn.items() for _ in range(count)]
         words = [words[i] for i in rng.permutation(n).tolist()]
     if as_json:
-        print_json({"model": target, "n": n, "seed": start, "words": [list(w) for w in words]})
+        head = {"model": target, **restriction(model), "n": n, "seed": start}
+        print_json({**head, "words": [list(w) for w in words], **texts(model, words)})
         return
-    for word in words:
-        click.echo(" ".join(map(str, word)))
+    if isinstance(model, RealModel):
+        click.echo(f"# {model.summary()}")
+    spelled = texts(model, words).get("texts", [None] * n)
+    for word, spelling in zip(words, spelled, strict=True):
+        tokens = " ".join(map(str, word))
+        click.echo(tokens if spelling is None else f"{tokens}\t{json.dumps(spelling)}")
+
+
+def texts(model: LanguageModel, words: Sequence[Word]) -> dict[str, list[str]]:
+    """Return what the words of a real model spell, as a field of a JSON object.
+
+    There is none without a tokenizer, or for other models.
+    """
+    if not isinstance(model, RealModel):
+        return {}
+    try:
+        return {"texts": [model.text(word) for word in words]}
+    except InputError:
+        return {}
 
 
 @main.command()
@@ -544,7 +666,7 @@ def sample(target: str, number: str, fast: bool, seed: str, as_json: bool) -> No
 @json_option
 def distance(first: str, second: str, width: str, as_json: bool) -> None:
     """Print total variation and KL(FIRST || SECOND), exact or enclosed."""
-    one, two = llr.target(first), llr.target(second)
+    one, two = (enumerable_target(first, "first"), enumerable_target(second, "second"))
     widest = decimal(width, "--width")
     if widest <= 0:
         raise InputError("--width", width, "a positive number")

@@ -84,6 +84,7 @@ def label_of(written: str) -> dict[str, Any]:
 
 def compare(
     target: LanguageModel,
+    oracle: LogitOracle | None = None,
     *,
     epsilon: fmpq,
     delta: fmpq,
@@ -98,6 +99,7 @@ def compare(
 
     Args:
         target: the model.
+        oracle: who answers for it; None: the model's own oracle.
         epsilon, delta: of the promise, the same for all learners that make one.
         seed: of every generator.
         arithmetic: of the answers.
@@ -109,14 +111,16 @@ def compare(
     k, horizon = target.alphabet_size, target.horizon
     unit = target.unit if arithmetic is EXACT else NAT
 
+    def own() -> LogitOracle:
+        return model_oracle(target, arithmetic) if oracle is None else oracle
+
     def fresh() -> Ledger:
-        oracle: LogitOracle = model_oracle(target, arithmetic)
-        return Ledger(oracle, k, horizon, arithmetic)
+        return Ledger(own(), k, horizon, arithmetic)
 
     for name in api.ALGORITHMS:
         began = time.perf_counter()
         result = api.learn(
-            model_oracle(target, arithmetic),
+            own(),
             alphabet_size=k,
             horizon=horizon,
             epsilon=epsilon,
@@ -167,12 +171,19 @@ class Growth:
 
 
 def growth(
-    written: str, *, epsilon: fmpq, delta: fmpq, seed: int, arithmetic: Arithmetic
+    written: str,
+    oracle_of: Callable[[LanguageModel], LogitOracle],
+    *,
+    epsilon: fmpq,
+    delta: fmpq,
+    seed: int,
+    arithmetic: Arithmetic,
 ) -> list[Growth]:
     """Learn a random ISAN's family members of horizons T/4, T/2 and T.
 
     Args:
         written: the target; of another family there is nothing to return.
+        oracle_of: returns who answers for a member of the family.
         epsilon, delta, seed, arithmetic: as for :func:`compare`.
     """
     if written.partition(":")[0] != "isan":
@@ -185,7 +196,14 @@ def growth(
         model = family.build(*{**values, "T": t}.values())
         assert isinstance(model, Isan)
         result = api.learn(
-            model, epsilon=epsilon, delta=delta, seed=seed, arithmetic=arithmetic.name
+            oracle_of(model),
+            alphabet_size=model.alphabet_size,
+            horizon=t,
+            epsilon=epsilon,
+            delta=delta,
+            seed=seed,
+            arithmetic=arithmetic.name,
+            unit=model.unit if arithmetic is EXACT else NAT,
         )
         ranks = model.cut_ranks()
         limit = counting_limit(model.alphabet_size, ranks)

@@ -31,6 +31,10 @@ class OracleError(LlrError):
     """Report an oracle whose answers cannot be those of one fixed language model."""
 
 
+class BudgetError(LlrError):
+    """Report an oracle that may not be asked for more prefixes."""
+
+
 class UndecidedError(LlrError):
     """Report a comparison that stayed open at the highest precision allowed."""
 

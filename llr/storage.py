@@ -80,6 +80,18 @@ def target(written: str) -> LanguageModel:
     return family_target(written, {**FAMILIES, **SOURCES})
 
 
+def enumerable_target(written: str, argument: str = "target") -> LanguageModel:
+    """Return the model that TARGET names, for a command that visits its words.
+
+    Raises:
+        InputError: as for :func:`target`; or it is a real model, which is not loaded then.
+    """
+    if written.partition(":")[0] in SOURCES and not _is_file(written):
+        expected = "a JSON file or a family of llr targets: words of a real model are too many"
+        raise InputError(argument, written, expected)
+    return target(written)
+
+
 def _is_file(written: str) -> bool:
     try:
         return Path(written).is_file()

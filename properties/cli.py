@@ -17,7 +17,6 @@ from flint import fmpq
 from rich.console import Console
 from rich.table import Table
 
-import llr
 from llr.errors import InputError
 from llr.learning.api import probability
 from llr.numbers.rational import decimal, text
@@ -32,6 +31,7 @@ from llr.screen import (
     show,
     table,
 )
+from llr.storage import enumerable_target
 from properties import records
 from properties.claim import (
     GRADES,
@@ -358,7 +358,7 @@ def theorem(
     Exit 0 if the promise TV <= epsilon was kept, else 1.
     """
     found = run_theorem(
-        llr.target(target),
+        enumerable_target(target),
         epsilon=probability(epsilon, "--epsilon"),
         delta=probability(delta, "--delta"),
         xi=decimal(xi, "--xi"),

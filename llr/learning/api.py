@@ -317,10 +317,16 @@ def learn(
     if isinstance(oracle, LanguageModel) and numbers is not EXACT:
         scale = NAT
     ledger = Ledger(asked, k, t, numbers)
+    spread = decimal(ledger.reproducible, "reproducible")
+    # what is left of epsilon once every logit may be off by what two answers differ by
+    safe = wanted - t * spread if rank is None else wanted
+    if safe <= 0:
+        expected = f"above {text(t * spread)}: two answers may differ by {text(spread)} nats"
+        raise InputError("epsilon", ShownAs(epsilon), expected)
     rng = np.random.default_rng(seed)
     if algorithm == "lean":
         limit = _rank_limit(rank, relaxed, numbers)
-        lean, parameters = lean_schedule(wanted, risk, noise, t, scale, numbers, max_epochs, limit)
+        lean, parameters = lean_schedule(safe, risk, noise, t, scale, numbers, max_epochs, limit)
         _check_draws(lean.validation_draws(max_epochs), epsilon)
         outcome = _run_lean(
             LeanLearner(
@@ -340,7 +346,7 @@ def learn(
         if rank is not None or relaxed:
             name, value = ("rank", rank) if rank is not None else ("relaxed", relaxed)
             raise InputError(name, value, 'left out, or used with algorithm "lean"')
-        printed, parameters = printed_schedule(wanted, risk, noise, t, samples, max_epochs)
+        printed, parameters = printed_schedule(safe, risk, noise, t, samples, max_epochs)
         _check_draws(printed.validation_draws(max_epochs), epsilon)
         outcome = _run_printed(
             PrintedLearner(
@@ -357,10 +363,13 @@ def learn(
             on_epoch,
         )
     certificate = None
+    parameters["epsilon"] = wanted
     if outcome.model is not None:
         tau = parameters["tau"]
         if not outcome.passed and rank is None:
             tau = parameters["tau"] = max(tau or fmpq(0), LENIENT * noise)
+        if spread > 0:
+            tau = parameters["tau"] = (tau or fmpq(0)) + spread
         certificate = certify(
             outcome.model,
             ledger,
@@ -369,6 +378,7 @@ def learn(
             delta=risk / (outcome.attempt * (outcome.attempt + 1)),
             xi=noise,
             tau=fmpq(0) if tau is None else tau,
+            reproducible=spread,
         )
     shown = certificate is not None and certificate.total_variation <= wanted
     accepted = outcome.passed or shown

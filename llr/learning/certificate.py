@@ -20,10 +20,13 @@ bounds are rounded up to is far coarser than what that changes.
 
 The target itself is within T xi / 2 of M for an oracle whose logits are off by xi.
 
+An oracle may answer within r nats of what it said before.  All comparisons leave room for that, so
+that the certificate still holds when the target is asked again.
+
 A certificate file, format 1::
 
     {"format": 1, "kind": "certificate", "alphabet_size": k, "horizon": T, "logit_unit": ...,
-     "arithmetic": "exact", "delta": "1/1000000", "xi": "0", "tau": "0",
+     "arithmetic": "exact", "delta": "1/1000000", "xi": "0", "tau": "0", "reproducible": "0",
      "words": [[[0, 1, ...], 3], ...], "failing": 0,
      "bounds": {"failing_words": "...", "next_token": "..."}, "total_variation": "..."}
 
@@ -72,6 +75,7 @@ class Certificate:
         delta: the probability, over the words, that the bound is wrong.
         xi: how far the oracle's logits may be off the target's, in nats.
         tau: logits off by more than this, in nats, make a word fail.
+        reproducible: how far two answers to the same question may differ, in nats.
         words: fresh words with their counts.
         failing: how many of them fail.
         failing_words: bound on TV(target, model) from the number of failures.
@@ -85,6 +89,7 @@ class Certificate:
     delta: fmpq
     xi: fmpq
     tau: fmpq
+    reproducible: fmpq
     words: tuple[tuple[Word, int], ...]
     failing: int
     failing_words: fmpq
@@ -120,6 +125,7 @@ class Certificate:
             "delta": text(self.delta),
             "xi": text(self.xi),
             "tau": text(self.tau),
+            "reproducible": text(self.reproducible),
             "words": [[list(word), many] for word, many in self.words],
             "failing": self.failing,
             "bounds": {
@@ -139,6 +145,7 @@ def certify(
     delta: fmpq,
     xi: fmpq,
     tau: fmpq,
+    reproducible: fmpq = ZERO,
 ) -> Certificate:
     """Return what fresh words say about a model.
 
@@ -150,6 +157,7 @@ def certify(
         delta: in (0, 1).
         xi: >= 0, in nats.
         tau: >= 0, in nats.
+        reproducible: how far two answers to the same question may differ, in nats.
     """
     horizon, n = model.horizon, sum(words.values())
     guesses = model_oracle(model, model.arithmetic)
@@ -168,6 +176,8 @@ def certify(
         off, apart = compare(
             unit, ledger.block(prefixes), guesses.logits(prefixes), model.arithmetic
         )
+        off = [x + reproducible for x in off]
+        apart = [x + reproducible / 2 for x in apart]
         if t == 0:
             first = off[0]
         for word in words:
@@ -193,6 +203,7 @@ def certify(
         delta=delta,
         xi=xi,
         tau=tau,
+        reproducible=reproducible,
         words=tuple(words.items()),
         failing=failing,
         failing_words=min(fmpq(1), limit + ((horizon - 1) * tau + first) / 2 + noise),

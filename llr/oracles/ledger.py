@@ -124,6 +124,12 @@ class Ledger:
         """The prefixes submitted so far, in order."""
         return [self._tree.prefix(number) for number in self._rows]
 
+    @property
+    def reproducible(self) -> float:
+        """How far two answers to the same question may differ, in nats."""
+        found: float = getattr(self._oracle, "reproducible", 0)
+        return found
+
     def row(self, prefix: Word) -> Row:
         """Return the centred answer at one prefix."""
         return self.rows([prefix])[0]
@@ -179,7 +185,7 @@ class Ledger:
         again = [self._tree.prefix(number) for number in numbers]
         self.counts.rechecks += len(again)
         ask = getattr(self._oracle, "fresh", self._oracle.logits)
-        allowed = getattr(self._oracle, "reproducible", 0)
+        allowed = self.reproducible
         for number, prefix, row in zip(numbers, again, self._ask(again, ask), strict=True):
             first = self._row(number)
             if any(abs(x - y) > allowed for x, y in zip(row, first, strict=True)):
@@ -192,32 +198,47 @@ class Ledger:
     def _ask(
         self, prefixes: Sequence[Word], ask: Callable[[Sequence[Word]], Any]
     ) -> Sequence[Row | floats.Array]:
-        answers = ask(prefixes)
-        if self._arithmetic is not EXACT and isinstance(answers, np.ndarray):
-            found = floats.centred_rows(answers, (len(prefixes), self._k))
-            if found is not None:
-                return list(found)
-        expected = f"oracle answer must be {len(prefixes)} rows, one per prefix"
-        if not _is_row(answers):
-            raise OracleError(f"{expected}, not {shorten(answers)}")
-        if len(answers) != len(prefixes):
-            raise OracleError(f"{expected}, not {len(answers)}")
-        rows = [self._checked(p, a) for p, a in zip(prefixes, answers, strict=True)]
-        return rows if self._arithmetic is EXACT else [floats.vector(row) for row in rows]
-
-    def _checked(self, prefix: Word, answer: Sequence[object]) -> Row:
-        where = f"oracle answer at prefix {shorten(prefix)}"
-        if not _is_row(answer):
-            raise OracleError(f"{where} must be {self._k} logits, not {shorten(answer)}")
-        if len(answer) != self._k:
-            raise OracleError(f"{where} must be {self._k} logits, not {len(answer)}")
-        try:
-            return self._arithmetic.centred([self._arithmetic.scalar(x, where) for x in answer])
-        except InputError as error:
-            raise OracleError(str(error)) from None
+        return centred_answers(prefixes, ask(prefixes), self._k, self._arithmetic)
 
     def _shown(self, row: Row) -> list[str | float]:
         return [self._arithmetic.to_json(x) for x in row]
+
+
+def centred_answers(
+    prefixes: Sequence[Word], answers: Any, alphabet_size: int, arithmetic: Arithmetic
+) -> Sequence[Row | floats.Array]:
+    """Return the centred rows of an oracle's answers, one per prefix.
+
+    Raises:
+        OracleError: they are not one row of k finite numbers (rationals, in exact arithmetic) each.
+    """
+    if arithmetic is not EXACT and isinstance(answers, np.ndarray):
+        found = floats.centred_rows(answers, (len(prefixes), alphabet_size))
+        if found is not None:
+            return list(found)
+    expected = f"oracle answer must be {len(prefixes)} rows, one per prefix"
+    if not _is_row(answers):
+        raise OracleError(f"{expected}, not {shorten(answers)}")
+    if len(answers) != len(prefixes):
+        raise OracleError(f"{expected}, not {len(answers)}")
+    rows = [
+        _centred(p, a, alphabet_size, arithmetic) for p, a in zip(prefixes, answers, strict=True)
+    ]
+    return rows if arithmetic is EXACT else [floats.vector(row) for row in rows]
+
+
+def _centred(
+    prefix: Word, answer: Sequence[object], alphabet_size: int, arithmetic: Arithmetic
+) -> Row:
+    where = f"oracle answer at prefix {shorten(prefix)}"
+    if not _is_row(answer):
+        raise OracleError(f"{where} must be {alphabet_size} logits, not {shorten(answer)}")
+    if len(answer) != alphabet_size:
+        raise OracleError(f"{where} must be {alphabet_size} logits, not {len(answer)}")
+    try:
+        return arithmetic.centred([arithmetic.scalar(x, where) for x in answer])
+    except InputError as error:
+        raise OracleError(str(error)) from None
 
 
 def _is_row(answer: object) -> bool:

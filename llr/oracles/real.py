@@ -13,14 +13,14 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
-from llr.errors import InputError, ShownAs
+from llr.errors import InputError, ShownAs, shorten
 from llr.models.base import LanguageModel, State, Word, check_size
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64, Row
 from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import LogitOracle
-from llr.oracles.sampling import RowThresholds, draw_tree
+from llr.oracles.sampling import RowThresholds, grown, split
 
 SURVEYED = 256
 """Words drawn to see which tokens are frequent."""
@@ -193,25 +193,49 @@ class RealModel(LanguageModel):
             "horizon": self.horizon,
             "alphabet_size": self.alphabet_size,
             "vocabulary_size": self.source.vocabulary_size,
+            "tokenizer_size": self._tokenizer_size,
         }
+
+    def summary(self) -> str:
+        """Return in words to what the source is restricted."""
+        k, v, t = self.alphabet_size, self.source.vocabulary_size, self.horizon
+        kept = f"all {v:,} tokens" if k == v else f"{k:,} of {v:,} tokens, renormalised"
+        known = self._tokenizer_size
+        if known is not None and known < v:
+            kept += f" (the tokenizer knows {known:,})"
+        before = "after no prompt"
+        if self.prompt:
+            before = f"after a prompt of {len(self.prompt):,} tokens"
+            if known is not None:
+                before += f", {shorten(self.source.decode(self.prompt))}"
+        return f"a real model restricted to {kept}; T = {t:,}, {before}"
+
+    @property
+    def _tokenizer_size(self) -> int | None:
+        """How many ids the source's tokenizer knows, if the source says so."""
+        found: int | None = getattr(self.source, "tokenizer_size", None)
+        return found
 
     def _wrapped(self, tokens: Word) -> LogitOracle:
         plain = Restricted(self.source, tokens, self.prompt)
         return self._wrap(plain, plain.identity)
 
     def _survey(self) -> Word:
-        """Return the k tokens of largest mean probability at the prefixes of words drawn."""
+        """Return the k tokens that are most frequent in words drawn, by their probabilities.
+
+        Every word counts at each of its T places; prefixes that words share are asked once.
+        """
         v = self.source.vocabulary_size
-        ledger = Ledger(self._wrapped(tuple(range(v))), v, self.horizon, FLOAT64)
-        thresholds = RowThresholds(NAT, FLOAT64)
+        oracle = self._wrapped(tuple(range(v)))
+        thresholds, rng = RowThresholds(NAT, FLOAT64), np.random.default_rng(0)
         total = np.zeros(v)
-
-        def layer(prefixes: Sequence[Word]) -> Sequence[Sequence[int]]:
-            rows = ledger.block(prefixes)
-            total[:] += floats.softmax(rows).sum(axis=0)
-            return thresholds(rows)
-
-        draw_tree(SURVEYED, self.horizon, layer, np.random.default_rng(0))
+        layer: dict[Word, int] = {(): SURVEYED}
+        for length in range(1, self.horizon + 1):
+            prefixes, counts = list(layer), list(layer.values())
+            rows = Ledger(oracle, v, self.horizon, FLOAT64).block(prefixes)
+            total += np.array(counts) @ floats.softmax(rows)
+            if length < self.horizon:
+                layer = grown(prefixes, split(counts, thresholds(rows), rng))
         order = np.argsort(-total, kind="stable")
         return tuple(order[: self.alphabet_size].tolist())
 

@@ -17,9 +17,9 @@ from flint import arb, fmpq
 
 from llr.models.base import LanguageModel, State, Word
 from llr.numbers import balls, floats
-from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
+from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, Matrix, Row
 from llr.numbers.rational import RationalRow, Vector
-from llr.numbers.units import Link, LogitUnit
+from llr.numbers.units import NAT, Link, LogitUnit
 from llr.oracles.ledger import Ledger
 
 Words: TypeAlias = Mapping[Word, int]
@@ -104,6 +104,26 @@ class OracleWords:
         return draw_tree(n, length, thresholds, rng)
 
 
+class RowWords:
+    """The same in float64, thresholds rounded there: for large k.
+
+    Args:
+        ledger: of float64 rows, in nats.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._thresholds = RowThresholds(NAT, FLOAT64)
+
+    def draw(self, n: int, length: int, rng: np.random.Generator) -> Words:
+        """Return the first ``length`` tokens of n independent words; a layer is one batch."""
+
+        def thresholds(prefixes: Sequence[Word]) -> Sequence[Sequence[int]]:
+            return self._thresholds(self._ledger.block(prefixes))
+
+        return draw_tree(n, length, thresholds, rng)
+
+
 def draw_tree(
     n: int,
     length: int,
@@ -121,14 +141,23 @@ def draw_tree(
     layer: dict[Word, int] = {(): n} if n else {}
     for _ in range(length):
         words = list(layer)
-        counts = split(list(layer.values()), thresholds(words), rng)
-        layer = {
-            (*word, token): many
-            for word, row in zip(words, counts, strict=True)
-            for token, many in enumerate(row)
-            if many
-        }
+        layer = grown(words, split(list(layer.values()), thresholds(words), rng))
     return layer
+
+
+def grown(words: Sequence[Word], counts: Sequence[Sequence[int]]) -> dict[Word, int]:
+    """Return the words with one more token, with how often each was drawn.
+
+    Args:
+        words: of one length.
+        counts: per word, the draws of each of the k tokens.
+    """
+    return {
+        (*word, token): many
+        for word, row in zip(words, counts, strict=True)
+        for token, many in enumerate(row)
+        if many
+    }
 
 
 class Thresholds:

@@ -418,7 +418,7 @@ def test_as_many_answers_as_questions(answers):
         ({"kind": "isan"}, "expected a file of kind 'certificate', format 1"),
         ({"alphabet_size": 1}, "alphabet_size must be an integer of at least 2, not 1"),
         ({"tau": "1/0"}, "tau must be a rational, not '1/0'"),
-        ({"delta": "1"}, "certificate: delta, xi or tau is out of range"),
+        ({"delta": "1"}, "certificate: delta, xi, tau or reproducible is out of range"),
         ({"bounds": []}, "certificate: bounds must be an object"),
         ({"words": {}}, "certificate: words must be a list"),
         ({"words": [[[0]]]}, "certificate: words must be pairs of tokens and a count"),

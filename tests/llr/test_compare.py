@@ -17,6 +17,7 @@ from llr.cli import main
 from llr.models.families import noisy_parity
 from llr.models.targets import family_target
 from llr.numbers.arithmetic import EXACT, FLOAT64
+from llr.oracles.protocol import model_oracle
 
 QUICK = ["--epsilon", "0.1", "--delta", "0.01"]
 PARITY = "parity:n=5,secret=10110,nu=1/10"
@@ -36,6 +37,11 @@ def json_of(*arguments):
     assert result.stderr == ""
     assert len(result.stdout.splitlines()) == 1
     return json.loads(result.stdout)
+
+
+def own(arithmetic):
+    """Return what maps a model to its own oracle."""
+    return lambda model: model_oracle(model, arithmetic)
 
 
 def by_learner(found):
@@ -269,13 +275,13 @@ def test_without_matplotlib_the_error_says_what_to_install(monkeypatch, tmp_path
 
 def test_growth():
     promise = {"epsilon": fmpq(1, 10), "delta": fmpq(1, 100), "seed": 0}
-    found = comparison.growth("isan:T=16,k=2,d=2", arithmetic=FLOAT64, **promise)
+    found = comparison.growth("isan:T=16,k=2,d=2", own(FLOAT64), arithmetic=FLOAT64, **promise)
     assert [g.horizon for g in found] == [4, 8, 16]
     for g in found:
         model = family_target(f"isan:T={g.horizon},k=2,d=2")
         assert g.limit == comparison.limit_of(model)
         assert g.rank == max(model.cut_ranks())
         assert g.limit <= g.learning <= 2 * g.limit
-    assert comparison.growth(PARITY, arithmetic=EXACT, **promise) == []
-    short = comparison.growth("isan:T=2,k=2,d=2", arithmetic=EXACT, **promise)
+    assert comparison.growth(PARITY, own(EXACT), arithmetic=EXACT, **promise) == []
+    short = comparison.growth("isan:T=2,k=2,d=2", own(EXACT), arithmetic=EXACT, **promise)
     assert [g.horizon for g in short] == [2]
