@@ -24,6 +24,7 @@ from llr import check as verifier
 from llr import comparison, plots
 from llr.analysis import distance as distances
 from llr.asking import Asking, opened, oracle_options
+from llr.commands.surrogate import surrogate
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -108,6 +109,8 @@ class Commands(click.Group):
 def main() -> None:
     """Low logit rank, executable: learn language models from logit queries, exactly."""
 
+
+main.add_command(surrogate)
 
 RANKS: Mapping[str, str] = {
     "cut": "cut_ranks",

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from llr.errors import InputError
+from llr.models.files import check_writable
 
 LEARNERS, GROWTH = FILES = ("learners.svg", "growth.svg")
 
@@ -26,6 +27,16 @@ def check_available(argument: str, value: object) -> None:
         raise InputError(
             argument, value, 'used with matplotlib: pip install "llr[bench]"'
         ) from None
+
+
+def check_folder(argument: str, folder: str, names: Sequence[str]) -> None:
+    """Raise InputError unless plots of these names can be drawn and written to a folder."""
+    check_available(argument, folder)
+    if Path(folder).is_file():
+        raise InputError(argument, folder, "a folder")
+    for name in names:
+        # a folder that is not there yet must be one that can be made
+        check_writable(Path(folder, name) if Path(folder).is_dir() else folder, argument)
 
 
 def plot_learners(
@@ -77,6 +88,34 @@ def plot_growth(
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(horizons, [str(t) for t in horizons])
+    _save(figure, axes, path)
+
+
+def plot_divergences(
+    path: Path,
+    title: str,
+    along: str,
+    curves: Mapping[str, Sequence[tuple[int, float]]],
+    levels: Mapping[str, float],
+) -> None:
+    """Draw divergences against a size, log-log, and others as lines.
+
+    Args:
+        path: of the SVG file.
+        title: above the axes.
+        along: what the size is.
+        curves: per label (size, nats per token), by size.
+        levels: per label one divergence.
+    """
+    figure, axes = _axes(title, along, "KL per token, nats")
+    for label, points in curves.items():
+        axes.plot(*zip(*points, strict=True), marker="o", label=label)
+    for place, (label, level) in enumerate(levels.items(), start=len(curves)):
+        axes.axhline(level, color=f"C{place}", linestyle="--", label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    ticks = sorted({size for points in curves.values() for size, _ in points})
+    axes.set_xticks(ticks, [f"{size:,}" for size in ticks], minor=False)
     _save(figure, axes, path)
 
 

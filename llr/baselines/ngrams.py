@@ -136,7 +136,9 @@ class Ngram:
         return codes
 
 
-def best_ngram(corpus: Corpus, soft: bool, seed: int, orders: Sequence[int] = (1, 2, 3, 4)) -> Ngram:
+def best_ngram(
+    corpus: Corpus, soft: bool, seed: int, orders: Sequence[int] = (1, 2, 3, 4)
+) -> Ngram:
     """Return the n-gram model of the order that does best on the words left out of the counts."""
     found = [Ngram(corpus, n, soft, np.random.default_rng(seed)) for n in orders]
     return min(found, key=lambda model: model.held_out)

@@ -76,9 +76,7 @@ class Recurrence:
         step = [np.array(m, dtype=float) for m in self.transitions]
         readout = np.array(self.readout, dtype=float)
         start = [float(x) for x in self.start]
-        return Isan(
-            k, horizon, start, [step] * (horizon - 1), [readout] * horizon, NAT, FLOAT64
-        )
+        return Isan(k, horizon, start, [step] * (horizon - 1), [readout] * horizon, NAT, FLOAT64)
 
     def logs(self, corpus: Corpus) -> list[floats.Array]:
         """Return the logarithms of the next-token laws at the prefixes, layer by layer."""
@@ -174,9 +172,7 @@ def fit_shared(
     held = np.zeros(len(corpus.words), dtype=bool)
     held[rng.permutation(len(held))[: max(1, len(held) // HELD_OUT)]] = True
     statistics, judges = table.statistics(~held), corpus.take(np.flatnonzero(held))
-    best = min(
-        SHRINKAGES, key=lambda s: divergence(table.recurrence(statistics, s), judges)
-    )
+    best = min(SHRINKAGES, key=lambda s: divergence(table.recurrence(statistics, s), judges))
     found = table.recurrence(table.statistics(np.ones_like(held)), best)
     if divergence(found, corpus) > EXACT_ENOUGH:
         found = refined(found, corpus, rng, epochs)

@@ -69,7 +69,7 @@ class Isan(LanguageModel):
             raise InputError(
                 "transitions", Count(transitions), f"a list of {horizon - 1} or {horizon} steps"
             )
-        read: dict[int, tuple[Matrix, ...]] = {}  # by id: steps that are one object are kept once
+        read: dict[int, tuple[Matrix, ...]] = {}  # by id: what is one object is kept once
         for t, step in enumerate(transitions):
             if id(step) not in read:
                 where = f"transitions[{t}]"
@@ -80,10 +80,12 @@ class Isan(LanguageModel):
         self.transitions: tuple[tuple[Matrix, ...], ...] = tuple(
             read[id(step)] for step in transitions
         )
-        matrices = [check_matrix(m, k, d, f"readouts[{t}]", arithmetic) for t, m in enumerate(readouts)]
-        self.readouts: tuple[Matrix, ...] = tuple(
-            arithmetic.matrix(_column_centred(arithmetic.rows(m), arithmetic), d) for m in matrices
-        )
+        centred: dict[int, Matrix] = {}
+        for t, m in enumerate(readouts):
+            if id(m) not in centred:
+                rows = arithmetic.rows(check_matrix(m, k, d, f"readouts[{t}]", arithmetic))
+                centred[id(m)] = arithmetic.matrix(_column_centred(rows, arithmetic), d)
+        self.readouts: tuple[Matrix, ...] = tuple(centred[id(m)] for m in readouts)
 
     def __repr__(self) -> str:
         def written(rows: Sequence[Row]) -> str:
