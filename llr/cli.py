@@ -178,7 +178,7 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
     default=api.ALGORITHMS[0],
     show_default=True,
     metavar="NAME",
-    help="Learner: " + ", ".join(api.ALGORITHMS) + ".",
+    help="Learner: " + ", ".join((*api.ALGORITHMS, api.SHARED)) + ".",
 )
 @click.option(
     "--arithmetic",
@@ -213,7 +213,14 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
     "--rank",
     default=None,
     metavar="R",
-    help='Histories per cut, for a target of approximate rank; or "spectrum".',
+    help='Histories per cut, for a target of approximate rank; or "spectrum".  Shared: dimension.',
+)
+@click.option(
+    "--calls",
+    default=str(api.CALLS),
+    show_default=True,
+    metavar="N",
+    help="Shared: distinct prefixes to learn from.",
 )
 @click.option("--relaxed", is_flag=True, help="With --rank: predict by relaxed chain programs.")
 @click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
@@ -237,6 +244,7 @@ def learn(
     samples: str,
     max_epochs: str,
     rank: str | None,
+    calls: str,
     relaxed: bool,
     out: str | None,
     certificate: str | None,
@@ -262,9 +270,13 @@ def learn(
     numbers = named(arithmetic)
     if numbers is EXACT and model.arithmetic is not EXACT:
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
-    draws, epochs = (
+    draws, epochs, budget = (
         parse_integer(written, option, 1)
-        for written, option in ((samples, "--samples"), (max_epochs, "--max-epochs"))
+        for written, option in (
+            (samples, "--samples"),
+            (max_epochs, "--max-epochs"),
+            (calls, "--calls"),
+        )
     )
     limit_rank = rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1)
     noisy = noisy_oracle(model, numbers, kind, accuracy, seed_number)
@@ -291,6 +303,7 @@ def learn(
                 cut_ranks=known_cut_ranks(model),
                 rank=limit_rank,
                 relaxed=relaxed,
+                calls=budget,
             )
         if out is not None:
             llr.save(result.model, out)

@@ -18,7 +18,7 @@ Source: F. Jelinek and R. Mercer, Interpolated estimation of Markov source param
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
 
 import numpy as np
 
@@ -30,9 +30,11 @@ from llr.oracles.corpus import Corpus
 HELD_OUT = 8
 """One word in so many fits the mixing weights."""
 
+ORDERS = 4
 BUCKETS = 16
-STEPS = 50
-LARGEST = 1 - 1e-6
+STEPS = 24
+"""Halvings of an interval that holds a mixing weight."""
+
 MAX_CONTEXTS = 1 << 62
 
 
@@ -68,8 +70,8 @@ class Ngram:
     Attributes:
         order, soft: as given.
         weights: per order 1..n, the mixing weight of each bucket.
-        held_out: mean cross-entropy, in nats, on the words left out of the counts before they were
-            counted too: of whole laws, or of tokens.
+        held_out: per order 1..n, the mean cross-entropy, in nats, on the words left out of the
+            counts before they were counted too: of whole laws, or of tokens.
     """
 
     def __init__(self, corpus: Corpus, order: int, soft: bool, rng: np.random.Generator) -> None:
@@ -84,6 +86,7 @@ class Ngram:
         levels = self._levels(fitted)
         evidence = self._evidence(left)
         self.weights: list[floats.Array] = []
+        self.held_out: list[float] = []
         guess = np.full(evidence.shape, 1 / self._k)
         for length, level in enumerate(levels):
             seen, places = level.find(self._codes(left, length))
@@ -92,7 +95,7 @@ class Ngram:
             )
             guess = _mixed(guess, seen, level, places, weights)
             self.weights.append(weights)
-        self.held_out = float(-(evidence * np.log(guess)).sum() / evidence.sum())
+            self.held_out.append(float(-(evidence * np.log(guess)).sum() / evidence.sum()))
         self._found = self._levels(corpus)
 
     @property
@@ -108,6 +111,13 @@ class Ngram:
             seen, places = level.find(self._codes(corpus, length))
             guess = _mixed(guess, seen, level, places, weights)
         return np.split(np.log(guess), ends)
+
+    def of_order(self, order: int) -> Ngram:
+        """Return the model of a smaller order that this one is built on."""
+        found = copy.copy(self)
+        found.order, found.weights = order, self.weights[:order]
+        found.held_out, found._found = self.held_out[:order], self._found[:order]
+        return found
 
     def _levels(self, corpus: Corpus) -> list[_Level]:
         evidence = self._evidence(corpus)
@@ -136,31 +146,30 @@ class Ngram:
         return codes
 
 
-def best_ngram(
-    corpus: Corpus, soft: bool, seed: int, orders: Sequence[int] = (1, 2, 3, 4)
-) -> Ngram:
-    """Return the n-gram model of the order that does best on the words left out of the counts."""
-    found = [Ngram(corpus, n, soft, np.random.default_rng(seed)) for n in orders]
-    return min(found, key=lambda model: model.held_out)
+def best_ngram(corpus: Corpus, soft: bool, seed: int, most: int = ORDERS) -> Ngram:
+    """Return the n-gram model, n <= most, that does best on the words left out of the counts."""
+    found = Ngram(corpus, most, soft, np.random.default_rng(seed))
+    return found.of_order(1 + int(np.argmin(found.held_out)))
 
 
 def _mixing(
     buckets: floats.Array, evidence: floats.Array, seen: floats.Array, shorter: floats.Array
 ) -> floats.Array:
-    """Return per bucket the weight that maximizes the likelihood of the evidence, by EM.
+    """Return per bucket the weight that maximizes the likelihood of the evidence, a concave one.
 
     A bucket without evidence takes the weight of the next smaller one.
     """
     found = np.full(2 * BUCKETS, np.nan)
     for bucket in range(2 * BUCKETS):
         here = buckets == bucket
-        total = evidence[here].sum()
-        if total > 0:
-            weight, e, s, p = 0.5, evidence[here], seen[here], shorter[here]
+        e, s, p = evidence[here], seen[here], shorter[here]
+        if e.sum() > 0:
+            low, high = 0.0, 1.0
             for _ in range(STEPS):
-                part = e * (weight * s) / (weight * s + (1 - weight) * p)
-                weight = min(float(part.sum() / total), LARGEST)
-            found[bucket] = weight
+                weight = (low + high) / 2
+                rising = (e * (s - p) / (weight * s + (1 - weight) * p)).sum() > 0
+                low, high = (weight, high) if rising else (low, weight)
+            found[bucket] = (low + high) / 2
         elif bucket % BUCKETS:
             found[bucket] = found[bucket - 1]
     return np.where(np.isnan(found), 0.5, found)

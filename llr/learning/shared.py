@@ -23,6 +23,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, product
+from typing import Any
 
 import numpy as np
 
@@ -73,8 +74,8 @@ class Recurrence:
     def isan(self, horizon: int) -> Isan:
         """Return the network of T steps; they share one array."""
         k = len(self.readout)
-        step = [np.array(m, dtype=float) for m in self.transitions]
-        readout = np.array(self.readout, dtype=float)
+        step: Any = [np.array(m, dtype=float) for m in self.transitions]
+        readout: Any = np.array(self.readout, dtype=float)
         start = [float(x) for x in self.start]
         return Isan(k, horizon, start, [step] * (horizon - 1), [readout] * horizon, NAT, FLOAT64)
 
@@ -301,7 +302,7 @@ def _common(
     slopes = np.zeros_like(targets)
     for _ in range(ROUNDS):
         left = across[:, 0] - sums @ slopes
-        mean = left.sum(axis=0) / counts.sum()
+        mean = left.sum(axis=0) / max(1.0, counts.sum())
         offsets = (left + offset * mean) / (counts + offset)[:, np.newaxis]
         slopes = np.linalg.solve(inner + penalty, targets - sums.T @ offsets)
     found = np.empty_like(across)
@@ -401,5 +402,5 @@ def _by_token(corpus: Corpus) -> list[_Groups]:
 def _runs(tokens: floats.Array) -> tuple[tuple[int, int, int], ...]:
     """Return (token, start, end) for each run of equal tokens."""
     found, starts = np.unique(tokens, return_index=True)
-    ends = np.append(starts[1:], len(tokens))
+    ends = np.append(starts, len(tokens))[1:]
     return tuple(zip(found.tolist(), starts.tolist(), ends.tolist(), strict=True))
