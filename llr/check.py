@@ -151,6 +151,11 @@ class _Network:
                 for step in value["transitions"]
             ]
             self.readouts = [[[read(x) for x in row] for row in m] for m in value["readouts"]]
+            if value.get("stationary") is True and len(self.steps) == len(self.readouts) == 1:
+                self.steps, self.readouts = (
+                    self.steps * (self.horizon - 1),
+                    self.readouts * self.horizon,
+                )
         except (KeyError, TypeError, ValueError, ZeroDivisionError) as error:
             raise ValueError(f"model: {error!r}") from None
         d, k, horizon = len(self.start), self.k, self.horizon

@@ -26,6 +26,7 @@ from llr.analysis import distance as distances
 from llr.asking import Asking, opened, oracle_options
 from llr.commands.lingen import lingen
 from llr.commands.spectrum import spectrum
+from llr.commands.surrogate import surrogate
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -112,6 +113,7 @@ def main() -> None:
 
 
 main.add_command(lingen)
+main.add_command(surrogate)
 
 RANKS: Mapping[str, str] = {
     "cut": "cut_ranks",
@@ -179,7 +181,7 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
     default=api.ALGORITHMS[0],
     show_default=True,
     metavar="NAME",
-    help="Learner: " + ", ".join(api.ALGORITHMS) + ".",
+    help="Learner: " + ", ".join((*api.ALGORITHMS, api.SHARED)) + ".",
 )
 @click.option(
     "--arithmetic",
@@ -214,7 +216,14 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
     "--rank",
     default=None,
     metavar="R",
-    help='Histories per cut, for a target of approximate rank; or "spectrum".',
+    help='Histories per cut, for a target of approximate rank; or "spectrum".  Shared: dimension.',
+)
+@click.option(
+    "--calls",
+    default=str(api.CALLS),
+    show_default=True,
+    metavar="N",
+    help="Shared: distinct prefixes to learn from.",
 )
 @click.option("--relaxed", is_flag=True, help="With --rank: predict by relaxed chain programs.")
 @click.option("--out", default=None, metavar="FILE", help="Write the learned model as JSON.")
@@ -238,6 +247,7 @@ def learn(
     samples: str,
     max_epochs: str,
     rank: str | None,
+    calls: str,
     relaxed: bool,
     out: str | None,
     certificate: str | None,
@@ -263,9 +273,13 @@ def learn(
     numbers = named(arithmetic)
     if numbers is EXACT and model.arithmetic is not EXACT:
         raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
-    draws, epochs = (
+    draws, epochs, budget = (
         parse_integer(written, option, 1)
-        for written, option in ((samples, "--samples"), (max_epochs, "--max-epochs"))
+        for written, option in (
+            (samples, "--samples"),
+            (max_epochs, "--max-epochs"),
+            (calls, "--calls"),
+        )
     )
     limit_rank = rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1)
     noisy = noisy_oracle(model, numbers, kind, accuracy, seed_number)
@@ -292,6 +306,7 @@ def learn(
                 cut_ranks=known_cut_ranks(model),
                 rank=limit_rank,
                 relaxed=relaxed,
+                calls=budget,
             )
         if out is not None:
             llr.save(result.model, out)

@@ -92,21 +92,25 @@ def plot_growth(
     _save(figure, axes, path)
 
 
-def plot_histories(
+def plot_divergences(
     path: Path,
     title: str,
+    along: str,
+    up: str,
     curves: Mapping[str, Sequence[tuple[int, float, float]]],
     levels: Mapping[str, float],
 ) -> None:
-    """Draw divergences against the number of histories, log-log, and baselines as lines.
+    """Draw divergences against a size, log-log, and others as lines.
 
     Args:
         path: of the SVG file.
         title: above the axes.
-        curves: per label (histories, divergence, its standard error).
+        along: what the size is.
+        up: what the divergences are.
+        curves: per label (size, divergence, its standard error), by size.
         levels: per label one divergence.
     """
-    figure, axes = _axes(title, "histories", "nats")
+    figure, axes = _axes(title, along, up)
     for label, points in curves.items():
         sizes, values, errors = zip(*points, strict=True)
         axes.errorbar(sizes, values, yerr=errors, marker="o", capsize=2, label=label)

@@ -336,7 +336,7 @@ def _draw(folder: Path, target: str, plan: Plan, rows: Sequence[dict[str, Any]])
     }
     levels = {_label(row): row["kl"] for row in rows if row["method"] != study.LINGEN}
     title = f"{target}: KL over {plan.steps} tokens, nats"
-    plots.plot_histories(folder / plots.HISTORIES, title, curves, levels)
+    plots.plot_divergences(folder / plots.HISTORIES, title, "histories", "nats", curves, levels)
 
 
 def _label(row: dict[str, Any]) -> str:

@@ -16,17 +16,25 @@ from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
+from llr.learning.shared import learn_shared
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
 from llr.models.isan import Isan, known_cut_ranks
 from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import NAT, LogitUnit
+from llr.oracles.corpus import draw
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.protocol import FunctionOracle, LogitOracle, model_oracle
 from llr.oracles.sampling import ModelWords, OracleWords, Words, WordSource
 
 ALGORITHMS = ("lean", "printed")
+"""Those that find the rank."""
+
+SHARED = "shared"
+"""The one that needs it, with a budget; see :mod:`llr.learning.shared`."""
+
+CALLS = 16000
 SAMPLES = 256
 MAX_EPOCHS = 1000
 MAX_DRAWS = 1 << 62
@@ -257,6 +265,7 @@ def learn(
     cut_ranks: Sequence[int] | None = None,
     rank: int | str | None = None,
     relaxed: bool = False,
+    calls: int = CALLS,
 ) -> LearnResult:
     """Learn a language model of low logit rank from logit queries.
 
@@ -271,7 +280,8 @@ def learn(
         delta: allowed probability of failure, in (0, 1).
         seed: of the generator that draws words.
         xi: how far the oracle's centred logits may be off, in nats; below 2 epsilon / T.
-        algorithm: "lean" (ours: far fewer queries), or "printed" (Algorithm 1 of [P]).
+        algorithm: "lean" (ours: far fewer queries), "printed" (Algorithm 1 of [P]), or "shared"
+            (ours: one network for all steps, of the rank given; float64).
         arithmetic: "exact" (the oracle answers ints, Fractions or "p/q") or "float".
         unit: of the oracle's logits; "nat" or "ln q" (taken from a model if left out).
         samples: printed: words per cut for the spanners; doubled after an infeasible epoch.
@@ -283,10 +293,12 @@ def learn(
         rank: lean: keep at most so many histories per cut, for a target of approximate rank; or
             "spectrum": as many as it takes for the best approximation of the rows seen at a cut to
             be off by at most xi in the mean (float64).  The model is returned however good it is;
-            it is accepted if its certificate says at most epsilon.
+            it is accepted if its certificate says at most epsilon.  Shared: the dimension of the
+            network, at least 2.
         relaxed: lean with a rank, float64: return the model of the relaxed chain programs, which
             minimize the largest error of an equation with coefficients in the box, instead of the
             network of least-squares fits.
+        calls: shared: how many distinct prefixes may be asked for learning.
 
     Returns:
         A :class:`LearnResult`.
@@ -310,8 +322,8 @@ def learn(
     check_size(seed, 0, "seed")
     check_size(samples, 1, "samples")
     check_size(max_epochs, 1, "max_epochs")
-    if algorithm not in ALGORITHMS:
-        raise InputError("algorithm", algorithm, "one of " + ", ".join(ALGORITHMS))
+    if algorithm not in (*ALGORITHMS, SHARED):
+        raise InputError("algorithm", algorithm, "one of " + ", ".join((*ALGORITHMS, SHARED)))
     wanted, risk = probability(epsilon, "epsilon"), probability(delta, "delta")
     noise = allowed_noise(xi, wanted, t)
     scale = unit if isinstance(unit, LogitUnit) else LogitUnit.parse(unit, "unit")
@@ -344,6 +356,16 @@ def learn(
             on_epoch,
             relaxed,
         )
+    elif algorithm == SHARED:
+        limit = _rank_limit(rank, relaxed, numbers)
+        if limit is None or limit < 2 or numbers is EXACT:
+            name, value = ("arithmetic", arithmetic) if numbers is EXACT else ("rank", rank)
+            expected = "float" if numbers is EXACT else "an integer of at least 2"
+            raise InputError(name, value, f'{expected}, with algorithm "{SHARED}"')
+        schedule, parameters = lean_schedule(safe, risk, noise, t, scale, numbers, 1, limit)
+        _check_draws(schedule.validation_draws(1), epsilon)
+        network = learn_shared(ledger, alphabet_size=k, horizon=t, rank=limit, calls=calls, rng=rng)
+        outcome = _measured(network, ledger, schedule.validation_draws(1), rng)
     else:
         if rank is not None or relaxed:
             name, value = ("rank", rank) if rank is not None else ("relaxed", relaxed)
@@ -472,6 +494,25 @@ def _run_lean(
         learning_prefixes=learner.learning_prefixes,
         words=learner.words,
         attempt=epoch.attempt,
+    )
+
+
+def _measured(network: Isan, ledger: Ledger, draws: int, rng: np.random.Generator) -> Outcome:
+    """Return a network with the fresh words that measure it."""
+    learning = ledger.counts.distinct_prefixes
+    sizes = (1, *[network.dimension] * (network.horizon - 1))
+    return Outcome(
+        model=network,
+        passed=False,
+        epochs=1,
+        infeasible_epochs=0,
+        witnesses=(0,) * network.horizon,
+        basis_sizes=sizes,
+        ranks=sizes,
+        programs=0,
+        learning_prefixes=learning,
+        words=draw(ledger, draws, network.horizon, rng),
+        attempt=1,
     )
 
 

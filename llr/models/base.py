@@ -15,9 +15,11 @@ from fractions import Fraction
 from itertools import product
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from llr.errors import InputError
 from llr.numbers import floats
-from llr.numbers.arithmetic import EXACT, Arithmetic, Row
+from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, Matrix, Row
 from llr.numbers.balls import Real
 from llr.numbers.rational import RationalRow, fraction, text
 from llr.numbers.units import NAT, Link, LogitUnit
@@ -146,6 +148,20 @@ def check_grid(
         )
         for i, row in enumerate(found)
     ]
+
+
+def check_matrix(
+    m: object, rows: int, columns: int, argument: str, arithmetic: Arithmetic
+) -> Matrix:
+    """Return a ``rows x columns`` matrix of the arithmetic, or raise InputError.
+
+    A float64 array is taken as it is, not copied.
+    """
+    if arithmetic is FLOAT64 and isinstance(m, np.ndarray) and m.dtype == np.float64:
+        if m.shape == (rows, columns) and np.isfinite(m).all():
+            return m
+        m = m.tolist()
+    return arithmetic.matrix(check_grid(m, rows, columns, argument, arithmetic), columns)
 
 
 def check_word(word: Sequence[int], k: int, longest: int, argument: str) -> Word:

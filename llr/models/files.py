@@ -7,6 +7,8 @@ An ISAN file, format 1::
      "transitions": [[A_1 of token 0, A_1 of token 1, ...], ...],   (T - 1 or T steps, d x d)
      "readouts": [B_1, ..., B_T]}                                   (k x d)
 
+With ``"stationary": true`` there is one step and one readout, the same for all t.
+
 Rationals are strings ``-?\\d+(/\\d+)?``.  With ``"arithmetic": "float64"`` they are JSON numbers.
 Learned models have the kind ``"learned"`` (see :mod:`llr.learning.learned`).
 """
@@ -23,7 +25,7 @@ from stat import S_ISDIR, S_ISREG
 from typing import Any
 
 from llr.errors import InputError, ShownAs
-from llr.models.base import LanguageModel, UniformModel, check_size
+from llr.models.base import LanguageModel, UniformModel, check_list, check_size
 from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.units import LogitUnit
@@ -165,11 +167,19 @@ def isan_to_json(model: Isan) -> dict[str, Any]:
     def grid(m: Any) -> list[list[str | float]]:
         return [[write(x) for x in row] for row in model.arithmetic.rows(m)]
 
-    return header(model, "isan") | {
-        "initial_state": [write(x) for x in model.initial_state],
-        "transitions": [[grid(a) for a in step] for step in model.transitions],
-        "readouts": [grid(b) for b in model.readouts],
-    }
+    steps, readouts = model.transitions, model.readouts
+    shared = len(steps) > 1 and len({id(x) for x in steps}) == len({id(x) for x in readouts}) == 1
+    if shared:
+        steps, readouts = steps[:1], readouts[:1]
+    return (
+        header(model, "isan")
+        | ({"stationary": True} if shared else {})
+        | {
+            "initial_state": [write(x) for x in model.initial_state],
+            "transitions": [[grid(a) for a in step] for step in steps],
+            "readouts": [grid(b) for b in readouts],
+        }
+    )
 
 
 def parse_header(
@@ -201,17 +211,18 @@ def isan_from_json(value: Mapping[str, Any]) -> Isan:
     Raises:
         InputError: a field is missing, unknown or wrong; the message names it.
     """
+    stationary = value.get("stationary", False)
+    if not isinstance(stationary, bool):
+        raise InputError("stationary", stationary, "true or false")
+    rest = {name: x for name, x in value.items() if name != "stationary"}
     extra = frozenset({"initial_state", "transitions", "readouts"})
-    k, horizon, unit, arithmetic = parse_header(value, extra)
-    return Isan(
-        k,
-        horizon,
-        value["initial_state"],
-        value["transitions"],
-        value["readouts"],
-        unit,
-        arithmetic,
-    )
+    k, horizon, unit, arithmetic = parse_header(rest, extra)
+    transitions, readouts = value["transitions"], value["readouts"]
+    if stationary:
+        step = check_list(transitions, "transitions", "a list of one step", 1)[0]
+        readout = check_list(readouts, "readouts", "a list of one matrix", 1)[0]
+        transitions, readouts = [step] * (horizon - 1), [readout] * horizon
+    return Isan(k, horizon, value["initial_state"], transitions, readouts, unit, arithmetic)
 
 
 def uniform_to_json(model: UniformModel) -> dict[str, Any]:

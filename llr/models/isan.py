@@ -13,8 +13,8 @@ from llr.models.base import (
     LanguageModel,
     State,
     Word,
-    check_grid,
     check_list,
+    check_matrix,
     check_size,
 )
 from llr.numbers import rational
@@ -69,19 +69,23 @@ class Isan(LanguageModel):
             raise InputError(
                 "transitions", Count(transitions), f"a list of {horizon - 1} or {horizon} steps"
             )
-        self.transitions: tuple[tuple[Matrix, ...], ...] = tuple(
-            tuple(
-                arithmetic.matrix(check_grid(m, d, d, f"transitions[{t}][{y}]", arithmetic), d)
-                for y, m in enumerate(
-                    check_list(step, f"transitions[{t}]", f"a list of {k} matrices", k)
+        read: dict[int, tuple[Matrix, ...]] = {}  # by id: what is one object is kept once
+        for t, step in enumerate(transitions):
+            if id(step) not in read:
+                where = f"transitions[{t}]"
+                read[id(step)] = tuple(
+                    check_matrix(m, d, d, f"{where}[{y}]", arithmetic)
+                    for y, m in enumerate(check_list(step, where, f"a list of {k} matrices", k))
                 )
-            )
-            for t, step in enumerate(transitions)
+        self.transitions: tuple[tuple[Matrix, ...], ...] = tuple(
+            read[id(step)] for step in transitions
         )
-        rows = [check_grid(m, k, d, f"readouts[{t}]", arithmetic) for t, m in enumerate(readouts)]
-        self.readouts: tuple[Matrix, ...] = tuple(
-            arithmetic.matrix(_column_centred(grid, arithmetic), d) for grid in rows
-        )
+        centred: dict[int, Matrix] = {}
+        for t, m in enumerate(readouts):
+            if id(m) not in centred:
+                rows = arithmetic.rows(check_matrix(m, k, d, f"readouts[{t}]", arithmetic))
+                centred[id(m)] = arithmetic.matrix(_column_centred(rows, arithmetic), d)
+        self.readouts: tuple[Matrix, ...] = tuple(centred[id(m)] for m in readouts)
 
     def __repr__(self) -> str:
         def written(rows: Sequence[Row]) -> str:

@@ -29,10 +29,15 @@ class Network:
         rows = model.arithmetic.rows
         self.alphabet_size, self.horizon = model.alphabet_size, model.horizon
         self.start = np.array(read(model.initial_state, NAT))
-        self.steps = [
-            np.array([[read(row, NAT) for row in rows(m)] for m in step])
-            for step in model.transitions
-        ]
+        known: dict[int, floats.Array] = {}  # by id: steps that are one object are read once
+        for step in model.transitions:
+            if id(step) not in known:
+                known[id(step)] = (
+                    np.array([[read(row, NAT) for row in rows(m)] for m in step])
+                    if model.arithmetic is EXACT
+                    else np.array(step)
+                )
+        self.steps = [known[id(step)] for step in model.transitions]
         self.readouts = [
             np.array([read(row, model.unit) for row in rows(m)]) for m in model.readouts
         ]

@@ -100,6 +100,13 @@ def softmax(m: Array) -> Array:
     return found
 
 
+def log_softmax(m: Array) -> Array:
+    """Return the logarithm of the softmax of every row."""
+    moved = m - m.max(axis=1, keepdims=True)
+    found: Array = moved - np.log(np.exp(moved).sum(axis=1, keepdims=True))
+    return found
+
+
 def scaled(row: Sequence[float], unit: LogitUnit) -> tuple[float, ...]:
     """Return float logits in the given unit as floats in nats."""
     size = balls.nearest_float(unit.nats)

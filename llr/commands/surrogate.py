@@ -1,0 +1,212 @@
+"""``llr surrogate``: low-rank networks, n-grams and a distilled network from the same calls."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+from rich.table import Table
+
+import llr
+from llr import plots
+from llr import surrogate as study
+from llr.asking import asking, oracle_options
+from llr.baselines import distillation
+from llr.errors import InputError
+from llr.learning.shared import chosen_stems
+from llr.models.network import Network
+from llr.numbers.arithmetic import FLOAT64
+from llr.oracles.real import RealModel
+from llr.screen import (
+    json_option,
+    parse_integer,
+    print_json,
+    progress,
+    seed_option,
+    show,
+    table,
+)
+
+CALLS, RANKS = PLOTS = ("surrogate-calls.svg", "surrogate-ranks.svg")
+TEXTS = 5
+
+
+@click.command()
+@click.argument("target")
+@click.option(
+    "--calls",
+    default="4000,16000,64000",
+    show_default=True,
+    metavar="N,N,...",
+    help="Budgets: distinct prefixes that each learner may ask.",
+)
+@click.option(
+    "--ranks",
+    default="17,33,65,129",
+    show_default=True,
+    metavar="R,R,...",
+    help="Dimensions of the low-rank networks.",
+)
+@click.option("--words", default="512", show_default=True, help="Fresh words to measure on.")
+@click.option("--distill", is_flag=True, help="Train a small recurrent network too (needs torch).")
+@click.option(
+    "--lean",
+    default="",
+    metavar="R,R,...",
+    help="Ranks of nested tables, one per cut; they take the calls that they need.",
+)
+@click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
+@oracle_options
+@seed_option
+@json_option
+def surrogate(
+    target: str,
+    calls: str,
+    ranks: str,
+    words: str,
+    distill: bool,
+    lean: str,
+    plot: str | None,
+    journal: str | None,
+    max_calls: str | None,
+    seed: str,
+    as_json: bool,
+) -> None:
+    """Learn stand-ins for TARGET from the same calls and measure them on fresh words.
+
+    The table has the mean KL(TARGET || stand-in) per token, next to n-gram models that count tokens
+    (hard) or whole next-token laws (soft).
+    """
+    budgets, sizes = _sizes(calls, "--calls", 1), _sizes(ranks, "--ranks", 2)
+    nested = _sizes(lean, "--lean", 1) if lean else ()
+    many, start = parse_integer(words, "--words", 2), parse_integer(seed, "--seed")
+    if distill:
+        distillation.check_available("--distill", "given")
+    if plot is not None:
+        plots.check_folder("--plot", plot, PLOTS)
+    model = llr.target(target)
+    k, horizon = model.alphabet_size, model.horizon
+    least = horizon * len(chosen_stems(k, sizes[-1]))
+    if budgets[0] < 2 * least:
+        raise InputError(
+            "--calls", calls, f"at least {2 * least} for T = {horizon} and these ranks"
+        )
+    entries: list[study.Entry] = []
+    with asking(model, FLOAT64, {"target": target}, journal, max_calls) as oracle:
+        with progress("drawing fresh words"):
+            fresh, asked = study.measured_on(oracle, k, horizon, many, start)
+        with progress(f"learning stand-ins for {target}"):
+            entries.extend(
+                study.surrogates(
+                    oracle,
+                    fresh,
+                    budgets=budgets,
+                    ranks=sizes,
+                    seed=start,
+                    distill=distill,
+                    lean=nested,
+                )
+            )
+    nets = [e for e in entries if e.model is not None and e.learner == study.SURROGATE]
+    best = min(nets, key=lambda e: e.divergence.mean)
+    assert best.model is not None
+    rng = np.random.default_rng(start)
+    value: dict[str, Any] = {
+        "target": target,
+        **({"restricted": model.description()} if isinstance(model, RealModel) else {}),
+        "seed": start,
+        "words": many,
+        "measuring": asked,
+        "learners": [e.as_json() for e in entries],
+        "ahead": ahead(entries),
+        "samples": {
+            "target": _texts(model, fresh.words[rng.permutation(len(fresh.words))[:TEXTS]]),
+            "surrogate": _texts(model, Network(best.model).words(TEXTS, rng)),
+        },
+    }
+    if plot is not None:
+        _draw(Path(plot), target, entries)
+    if as_json:
+        print_json(value)
+        return
+    show(_table(value))
+    for budget, rank in value["ahead"].items():
+        what = "no rank" if rank is None else f"ranks from {rank} on"
+        show(f"{int(budget):,} calls: below the soft n-gram: {what}")
+    for whose, texts in value["samples"].items():
+        show(f"{whose}:")
+        for text in texts:
+            click.echo(f"    {text}")
+
+
+def ahead(entries: Sequence[study.Entry]) -> dict[str, int | None]:
+    """Return, per budget, the least rank from which on every network beats the soft n-gram."""
+    found: dict[str, int | None] = {}
+    for budget in sorted({e.budget for e in entries if e.learner.startswith(study.SOFT)}):
+        here = [e for e in entries if e.budget == budget]
+        soft = next(e for e in here if e.learner.startswith(study.SOFT))
+        least = None
+        nets = [e for e in here if e.learner == study.SURROGATE]
+        for e in sorted(nets, key=lambda e: e.rank or 0, reverse=True):
+            if e.divergence.mean >= soft.divergence.mean:
+                break
+            least = e.rank
+        found[str(budget)] = least
+    return found
+
+
+def _sizes(written: str, argument: str, least: int) -> tuple[int, ...]:
+    found = tuple(parse_integer(n, argument, least) for n in written.split(","))
+    if list(found) != sorted(set(found)):
+        raise InputError(argument, written, "ascending numbers")
+    return found
+
+
+def _texts(model: Any, words: Any) -> list[str]:
+    if isinstance(model, RealModel):
+        return [model.text(word) for word in words.tolist()]
+    return [" ".join(map(str, word)) for word in words.tolist()]
+
+
+def _table(value: dict[str, Any]) -> Table:
+    title = f"{value['target']}: KL per token on {value['words']:,} fresh words"
+    found = table(
+        title, "learner", "rank", "calls", "numbers", "seconds", "KL, nats", "first, last"
+    )
+    for e in value["learners"]:
+        positions = e["by_position"]
+        found.add_row(
+            e["learner"],
+            "" if e["rank"] is None else str(e["rank"]),
+            f"{e['calls']:,}",
+            f"{e['parameters']:,}",
+            f"{e['seconds']:.1f}",
+            f"{e['kl']:.4f} +- {e['standard_error']:.4f}",
+            f"{positions[0]:.3f}, {positions[-1]:.3f}",
+        )
+    return found
+
+
+def _draw(folder: Path, target: str, entries: Sequence[study.Entry]) -> None:
+    folder.mkdir(exist_ok=True)
+    by_calls: dict[str, list[tuple[int, float, float]]] = {}
+    by_rank: dict[str, list[tuple[int, float, float]]] = {}
+    levels: dict[str, float] = {}
+    for e in (e for e in entries if e.learner != study.LEAN):
+        name = e.learner.partition(",")[0]
+        label = name if e.rank is None else f"rank {e.rank}"
+        by_calls.setdefault(label, []).append((e.budget, e.divergence.mean, e.divergence.error))
+        if e.rank is not None:
+            by_rank.setdefault(f"{e.budget:,} calls", []).append(
+                (e.rank, e.divergence.mean, e.divergence.error)
+            )
+        elif name == study.SOFT:
+            levels[f"{name}, {e.budget:,} calls"] = e.divergence.mean
+    title = f"stand-ins for {target}"
+    up = "KL per token, nats"
+    asked = "distinct prefixes asked"
+    plots.plot_divergences(folder / CALLS, title, asked, up, by_calls, {})
+    plots.plot_divergences(folder / RANKS, title, "rank", up, by_rank, levels)
