@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 import llr
 from llr.cli import main
+from llr.oracles.huggingface import HuggingFaceOracle
 
 
 @pytest.fixture(scope="module")
@@ -103,6 +104,23 @@ def test_learn_and_check(folder, tmp_path, algorithm):
     # a certificate is not one for another prompt
     other = target.replace("w7 w9", "w9 w7")
     assert not json.loads(call("check", proof, out, other, "--json", code=1).output)["valid"]
+
+
+@pytest.mark.parametrize("algorithm", ["lean", "printed"])
+def test_all_that_is_asked_is_counted(folder, monkeypatch, algorithm):
+    asked, plain = [], HuggingFaceOracle.logits
+
+    def logits(self, sequences, tokens=None):
+        asked.extend([] if tokens is None else sequences)
+        return plain(self, sequences, tokens)
+
+    monkeypatch.setattr(HuggingFaceOracle, "logits", logits)
+    command = ["learn", f"hf:model={folder},T=4,k=3", "--arithmetic", "float", "--json"]
+    found = json.loads(
+        call(*command, "--epsilon", "0.1", "--delta", "0.1", "--algorithm", algorithm).output
+    )
+    counts = found["queries"]
+    assert len(asked) == counts["distinct_prefixes"] + counts["rechecks"]
 
 
 def test_learn_says_what_the_target_is(folder):

@@ -6,7 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llr.oracles import batches
@@ -48,12 +48,14 @@ def cost(leaves, split):
     return split * len(heads) + rest
 
 
+@settings(deadline=None)
 @given(SEQUENCES | GRIDS, st.booleans())
 def test_every_sequence_is_answered_once_at_its_end(sequences, share):
     runs = plan(sequences, share)
     assert Counter(answered(runs)) == Counter(enumerate(sequences))
 
 
+@settings(deadline=None)
 @given(SEQUENCES | GRIDS)
 def test_prefixes_of_others_do_not_run(sequences):
     runs = plan(sequences, share=False)
@@ -61,6 +63,7 @@ def test_prefixes_of_others_do_not_run(sequences):
     assert Counter(run.tokens for run in runs) == Counter(maximal(sequences))
 
 
+@settings(deadline=None)
 @given(SEQUENCES | GRIDS)
 def test_no_shared_length_runs_fewer_tokens(sequences):
     leaves = maximal(sequences)
@@ -97,6 +100,7 @@ def test_nothing_asked_is_nothing_to_run():
     assert list(chunks([], 0, 10, 10)) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(st.tuples(st.integers(1, 9), st.sets(st.integers(0, 8), max_size=3)), max_size=20),
     st.integers(0, 5),
@@ -130,6 +134,7 @@ def test_common_beginnings(a, b, same):
     assert batches._common(a, b) == same
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1), max_size=9), st.lists(st.integers(0, 1), max_size=9))
 def test_common_beginning_is_the_longest(a, b):
     n = batches._common(tuple(a), tuple(b))

@@ -8,7 +8,7 @@ import math
 import numpy as np
 import pytest
 from flint import fmpq
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from llr.check import verify
@@ -73,6 +73,7 @@ def test_prefixes_are_asked_after_start_and_prompt():
     assert source.asked == [(2, 1, 3, 3), (2, 1, 3, 3, 4, 5)]
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.permutations(range(6)), st.integers(2, 6))
 def test_restriction_is_the_conditional_law(seed, order, k):
     source = Chain(random_law(6, seed))
