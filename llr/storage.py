@@ -75,7 +75,7 @@ def target(written: str) -> LanguageModel:
     Raises:
         InputError: there is no such file or family, or a value is out of range.
     """
-    if written.endswith(".json") or _is_file(written):
+    if _is_file(written) or (written.endswith(".json") and not _is_real(written)):
         return load(written)
     return family_target(written, {**FAMILIES, **SOURCES})
 
@@ -86,10 +86,14 @@ def enumerable_target(written: str, argument: str = "target") -> LanguageModel:
     Raises:
         InputError: as for :func:`target`; or it is a real model, which is not loaded then.
     """
-    if written.partition(":")[0] in SOURCES and not _is_file(written):
+    if _is_real(written) and not _is_file(written):
         expected = "a JSON file or a family of llr targets: words of a real model are too many"
         raise InputError(argument, written, expected)
     return target(written)
+
+
+def _is_real(written: str) -> bool:
+    return written.partition(":")[0] in SOURCES
 
 
 def _is_file(written: str) -> bool:

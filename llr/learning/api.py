@@ -271,7 +271,9 @@ def learn(
 
     Args:
         oracle: an object whose ``logits(prefixes)`` returns one row of k numbers per prefix, a
-            function that maps one prefix to k numbers, or a model of this library.
+            function that maps one prefix to k numbers, or a model of this library.  An attribute
+            ``reproducible`` says how far two answers to one prefix may differ, in nats; without a
+            rank, epsilon must leave room for T times that.
         alphabet_size: k >= 2 (taken from a model if left out).
         horizon: T >= 1 (taken from a model if left out).
         epsilon: wanted total variation, in (0, 1); a number or a string such as "0.01".

@@ -87,7 +87,8 @@ class HuggingFaceOracle:
             "dtype": dtype,
             "device": device,
         }
-        per_token = 2 * config.num_hidden_layers * config.hidden_size * 8
+        width = getattr(config, "num_hidden_layers", 1) * getattr(config, "hidden_size", 1)
+        per_token = 2 * width * 8
         self._most_tokens = max(1, min(MAX_TOKENS, MAX_BYTES // per_token))
         self._shares = False
         self._shares = self._probe()
@@ -105,11 +106,18 @@ class HuggingFaceOracle:
             InputError: a sequence is empty, is longer than the model's context, or has an id that
                 the model does not know; nothing has run then.
 
-        Complexity: no more than MAX_TOKENS tokens and MAX_LOGITS logits are held at a time, besides
-            what is returned.
+        Complexity: a pass has at most MAX_TOKENS tokens and returns at most MAX_LOGITS logits,
+            unless it is one sequence alone.
         """
-        self._check(sequences)
-        return self._answers(batches.plan(sequences, self._shares), len(sequences), tokens)
+        if not all(sequences):
+            raise InputError("sequence", (), "not empty; give a start token or a prompt")
+        longest = max(map(len, sequences), default=0)
+        if self.context is not None and longest > self.context:
+            expected = f"at most {self.context}, the model's context"
+            raise InputError("tokens in a sequence", longest, expected)
+        runs = batches.plan(sequences, self._shares)
+        self._check(runs)
+        return self._answers(runs, len(sequences), tokens)
 
     def encode(self, text: str) -> Word:
         """Return the ids of a text, without start tokens.
@@ -137,27 +145,22 @@ class HuggingFaceOracle:
         found: str = self._tokenizer.decode(list(tokens), clean_up_tokenization_spaces=False)
         return found
 
-    def _check(self, sequences: Sequence[Word]) -> None:
-        for sequence in sequences:
-            if not sequence:
-                raise InputError("sequence", sequence, "not empty; give a start token or a prompt")
-            if self.context is not None and len(sequence) > self.context:
-                shown = ShownAs(f"{len(sequence)}")
-                raise InputError(
-                    "tokens in a sequence", shown, f"at most {self.context}, the model's context"
-                )
-            if min(sequence) < 0 or max(sequence) >= self.vocabulary_size:
-                raise InputError(
-                    "sequence", sequence, f"made of ids in 0..{self.vocabulary_size - 1}"
-                )
+    def _check(self, runs: Sequence[batches.Run]) -> None:
+        for run in runs:
+            for token in (min(run.tokens), max(run.tokens)):
+                if not 0 <= token < self.vocabulary_size:
+                    raise InputError("token", token, f"an id in 0..{self.vocabulary_size - 1}")
+            self._check(run.tails)
 
     def _answers(
         self, runs: Sequence[batches.Run], many: int, tokens: Sequence[int] | None
     ) -> floats.Array:
         """Return the logits of all sequences that the runs read."""
         torch = self._torch
-        columns = torch.arange(self.vocabulary_size) if tokens is None else torch.tensor(tokens)
-        answers = _Answers(np.empty((many, len(columns))), columns.to(self._device))
+        answers = _Answers(
+            np.empty((many, self.vocabulary_size if tokens is None else len(tokens))),
+            None if tokens is None else torch.tensor(tokens, device=self._device),
+        )
         alone = [run for run in runs if not run.tails]
         heads = [run for run in runs if run.tails]
         with self._few_threads(), torch.inference_mode():
@@ -197,14 +200,16 @@ class HuggingFaceOracle:
         kept, places = np.unique(places, return_inverse=True)
         found = self._model(
             torch.from_numpy(ids).to(self._device),
-            past_key_values=cache,
+            **({} if cache is None else {"past_key_values": cache}),
             use_cache=keep or cache is not None,
             # a model that is asked for no place at all may return every one
             logits_to_keep=torch.tensor(kept if len(kept) else [0], device=self._device),
         )
         if len(kept):
-            at = [torch.from_numpy(x).to(self._device)[:, None] for x in (rows, places)]
-            chosen = found.logits[at[0], at[1], answers.columns[None, :]]
+            at = [torch.from_numpy(x).to(self._device) for x in (rows, places)]
+            chosen = found.logits[at[0], at[1]]
+            if answers.columns is not None:
+                chosen = chosen[:, answers.columns]
             answers.found[numbers] = chosen.to("cpu", torch.float64).numpy()
         return found.past_key_values if keep else None
 
@@ -248,7 +253,7 @@ class HuggingFaceOracle:
 
 
 class _Answers:
-    """Where answers go, and which columns of the logits they are."""
+    """Where answers go, and which columns of the logits they are; None: all."""
 
     def __init__(self, found: floats.Array, columns: Any) -> None:
         self.found, self.columns = found, columns
@@ -264,7 +269,7 @@ def _selected(cache: Any, rows: Any) -> Any:
 
 def _check_device(device: str, torch: Any) -> str:
     try:
-        torch.empty(0, device=device)
+        torch.zeros(1, device=device).item()
     except Exception as error:  # each device has an error of its own
         raise InputError(
             "device", device, f"one that torch can use ({str(error).splitlines()[0]})"

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from itertools import repeat
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -48,7 +49,8 @@ CREATE TABLE targets (
 CREATE TABLE answers (
     target INTEGER NOT NULL,
     prefix BLOB NOT NULL,
-    row ANY NOT NULL,
+    row BLOB NOT NULL,
+    checksum INTEGER NOT NULL,
     UNIQUE (target, prefix)
 ) STRICT;
 PRAGMA application_id = {APPLICATION_ID};
@@ -141,9 +143,11 @@ class Journal:
         self._file.execute("PRAGMA synchronous = NORMAL")
         if new:
             self._file.executescript(_SCHEMA)
-        else:
-            self._file.execute("BEGIN IMMEDIATE")
-            self._file.execute("COMMIT")
+            return
+        self._file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        pages, size = self._one("PRAGMA page_count"), self._one("PRAGMA page_size")
+        if Path(self.path).stat().st_size < pages * size:
+            raise InputError("journal", self.path, "a journal that was not cut off")
 
     def _one(self, query: str, *values: object) -> Any:
         return self._file.execute(query, values).fetchone()[0]
@@ -218,7 +222,7 @@ class _Journaled:
         done = 0
         while done < len(missing):
             # a budget that ends within a chunk is spent to the last call
-            many = min(self._chunk, getattr(self._oracle, "left", self._chunk)) or 1
+            many = min(self._chunk, getattr(self._oracle, "left", self._chunk) or self._chunk)
             places, new, asked = zip(*missing[done : done + many], strict=True)
             for place, row in zip(places, self._ask(new, asked), strict=True):
                 rows[place] = row
@@ -243,16 +247,16 @@ class _Journaled:
         """Return a row of the file, or None."""
         if self._target is None:
             return None
-        query = "SELECT row FROM answers WHERE target = ? AND prefix = ?"
+        query = "SELECT row, checksum FROM answers WHERE target = ? AND prefix = ?"
         found = self._journal._file.execute(query, (self._target, key)).fetchone()
         if found is None:
             return None
-        row = found[0]
-        if self._form == _RATIONAL and isinstance(row, str) and row.count(" ") == self._k - 1:
-            return tuple(parse(x, "journal") for x in row.split(" "))
-        if self._form != _RATIONAL and isinstance(row, bytes) and len(row) == 8 * self._k:
-            return np.frombuffer(row, dtype="<f8")
-        raise InputError("journal", self._journal.path, "a journal without damaged rows")
+        row, checksum = found
+        if _checksum(key, row) != checksum:
+            raise InputError("journal", self._journal.path, "a journal without damaged rows")
+        if self._form == _RATIONAL:
+            return tuple(parse(x, "journal") for x in row.decode().split(" "))
+        return np.frombuffer(row, dtype="<f8")
 
     def _ask(self, keys: Sequence[bytes], prefixes: Sequence[Word]) -> Any:
         """Ask for a chunk, check the answers, commit them and return them."""
@@ -268,23 +272,28 @@ class _Journaled:
                     (self._identity, self._k, form),
                 ).lastrowid
             file.executemany(
-                "INSERT INTO answers VALUES (?, ?, ?)",
-                zip(repeat(target), keys, written, strict=False),
+                "INSERT INTO answers VALUES (?, ?, ?, ?)",
+                zip(repeat(target), keys, written, map(_checksum, keys, written), strict=False),
             )
         self._target, self._form = target, form
         self._journal.asked += len(keys)
         return rows
 
-    def _both(self, answers: Any) -> tuple[Any, list[str] | list[bytes]]:
+    def _both(self, answers: Any) -> tuple[Any, list[bytes]]:
         """Return answers that were checked, and the same as they go into the file."""
         scalar = self._arithmetic.scalar
         if self._arithmetic is EXACT:
             exact = [tuple(scalar(x, "logit") for x in row) for row in answers]
-            return exact, [" ".join(map(text, row)) for row in exact]
+            return exact, [" ".join(map(text, row)).encode() for row in exact]
         if not (isinstance(answers, np.ndarray) and answers.dtype.kind in "fiu"):
             answers = np.array([[scalar(x, "logit") for x in row] for row in answers])
         rows = answers.astype("<f8")
         return rows, [row.tobytes() for row in rows]
+
+
+def _checksum(key: bytes, row: bytes) -> int:
+    """Return a number that a row, or the prefix that it stands at, hardly keeps when damaged."""
+    return crc32(row, crc32(key))
 
 
 def _form(answers: Any, arithmetic: Arithmetic) -> str:

@@ -124,6 +124,8 @@ class RealModel(LanguageModel):
         self.source = source
         self.horizon = check_size(horizon, 1, "horizon")
         v = source.vocabulary_size
+        if tokens is not None and alphabet_size is not None:
+            raise InputError("alphabet_size", alphabet_size, "left out where tokens are given")
         self._tokens = None if tokens is None else check_tokens(tokens, v)
         if self._tokens is None and alphabet_size in (None, v):
             self._tokens = tuple(range(v))

@@ -12,10 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from llr.errors import InputError, ShownAs
+from llr.errors import InputError, ShownAs, shorten
 from llr.models.files import read_json
 
 DTYPES = ("float32", "float64", "bfloat16", "float16")
@@ -98,8 +99,8 @@ def load(model: str, dtype: str, device: str, revision: str | None) -> Loaded:
         # weights that are not there would be drawn at random
         missing = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
         if missing:
-            shown = ShownAs(f"{model}, which lacks {', '.join(missing)}")
-            raise InputError("model", shown, "complete")
+            expected = f"complete (it lacks {shorten(ShownAs(', '.join(missing)))})"
+            raise InputError("model", model, expected)
         tokenizer = None
         if any((folder / name).exists() for name in TOKENIZER_FILES):
             try:
@@ -107,8 +108,9 @@ def load(model: str, dtype: str, device: str, revision: str | None) -> Loaded:
             except Exception as error:
                 raise _refused(model, error, "one with a readable tokenizer, or none") from None
     output = found.get_output_embeddings()
-    if output is None:
-        raise InputError("model", model, "one with logits over its vocabulary")
+    if output is None or "logits_to_keep" not in signature(found.forward).parameters:
+        expected = f"of a type that returns logits at chosen places ({type(found).__name__} is not)"
+        raise InputError("model", model, expected)
     return Loaded(found, tokenizer, output.weight.shape[0], fingerprint(folder))
 
 
@@ -162,7 +164,7 @@ def _entries(value: Any) -> Iterator[tuple[str, Any]]:
 
 def _refused(model: str, error: Exception, expected: str) -> InputError:
     reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return InputError("model", ShownAs(f"{model}: {reason}"), expected)
+    return InputError("model", model, f"{expected} ({shorten(ShownAs(reason), 160)})")
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from llr.models.base import TabulatedModel, UniformModel
 from llr.models.isan import Isan
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT, LogitUnit
+from llr.oracles.sources import SOURCES
 
 ROOT = os.geteuid() == 0
 
@@ -204,7 +205,7 @@ def test_other_targets_are_refused(written, tmp_path, monkeypatch):
         llr.target(written)
     assert str(caught.value) == (
         "target must be a JSON file or one of isan, parity, fourier, copy, spike, hard, cauchy, "
-        f"hmm, perturbed, not {written!r}"
+        f"hmm, perturbed, {', '.join(SOURCES)}, not {written!r}"
     )
 
 
