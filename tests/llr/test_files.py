@@ -530,3 +530,33 @@ def test_the_header_of_an_exact_model_names_no_arithmetic():
     floating = Isan(2, 1, [1.0], [], [[[1.0], [0.0]]], NAT, FLOAT64)
     assert isan_to_json(floating)["arithmetic"] == "float64"
     assert isan_to_json(floating)["readouts"] == [[[0.5], [-0.5]]]
+
+
+def stationary(horizon=4):
+    step, readout = [[[1, 0], [0, "1/2"]], [[0, 1], [1, 0]]], [[1, 2], [3, 4]]
+    return Isan(2, horizon, [1, 1], [step] * (horizon - 1), [readout] * horizon)
+
+
+def test_steps_that_are_all_the_same_are_written_once():
+    value = files.isan_to_json(stationary())
+    assert value["stationary"] is True
+    assert len(value["transitions"]) == len(value["readouts"]) == 1
+    again = files.isan_from_json(value)
+    assert again.horizon == 4
+    assert len({id(step) for step in again.transitions}) == 1
+    assert all(again.logits(p) == stationary().logits(p) for p in product(range(2), repeat=3))
+    assert "stationary" not in files.isan_to_json(stationary(2))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"stationary": 1}, "stationary must be true or false"),
+        ({"stationary": False}, "transitions must be a list of 3 or 4 steps|readouts must be"),
+        ({"transitions": []}, "transitions must be a list of one step"),
+        ({"readouts": [1, 2]}, "readouts must be a list of one matrix"),
+    ],
+)
+def test_wrong_fields_of_a_stationary_network_are_named(change, message):
+    with pytest.raises(InputError, match=message):
+        files.isan_from_json({**files.isan_to_json(stationary()), **change})

@@ -6,6 +6,7 @@ import random
 from fractions import Fraction
 from itertools import product
 
+import numpy as np
 import pytest
 
 from llr.errors import InputError
@@ -442,3 +443,21 @@ def test_float_entries_must_be_finite_numbers(entry):
         floating(raw | {"start": [0.5, entry]}, 2, 2)
     with pytest.raises(InputError, match=r"^readouts\[0\]\[0\]\[1\] must be a finite number, not "):
         floating(raw | {"B": [[[0.5, entry], [0, 0]], raw["B"][1]]}, 2, 2)
+
+
+def test_steps_and_readouts_that_are_one_object_are_kept_once():
+    step, readout = [[[1, 0], [0, "1/2"]], [[0, 1], [1, 0]]], [[1, 2], [3, 4]]
+    shared = Isan(2, 4, [1, 1], [step] * 3, [readout] * 4)
+    apart = Isan(2, 4, [1, 1], [[*step] for _ in range(3)], [[*readout] for _ in range(4)])
+    assert len({id(x) for x in shared.transitions}) == len({id(x) for x in shared.readouts}) == 1
+    assert len({id(x) for x in apart.transitions}) == 3
+    assert shared.logits((0, 1, 1)) == apart.logits((0, 1, 1))
+
+
+def test_float64_arrays_are_taken_as_they_are_and_checked():
+    step, readout = [np.eye(2), np.ones((2, 2))], np.ones((2, 2))
+    model = Isan(2, 3, [1.0, 1.0], [step] * 2, [readout] * 3, arithmetic=FLOAT64)
+    assert model.transitions[0][0] is step[0]
+    for bad in (np.ones((2, 3)), np.array([[1.0, np.nan], [0, 1]])):
+        with pytest.raises(InputError, match=r"transitions\[0\]\[1\]"):
+            Isan(2, 3, [1.0, 1.0], [[np.eye(2), bad]] * 2, [readout] * 3, arithmetic=FLOAT64)

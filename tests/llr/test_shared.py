@@ -1,9 +1,13 @@
 """The shared learner: exact on stationary networks, within its budget, its gradient right."""
 
+import json
+
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
 import llr
+from llr.cli import main
 from llr.errors import InputError
 from llr.learning import shared
 from llr.learning.shared import (
@@ -214,3 +218,20 @@ def test_what_cannot_be_used_is_refused(options, message):
             algorithm="shared",
             **given,
         )
+
+
+def test_the_checker_reads_stationary_networks(tmp_path):
+    model = stationary(4, 4, 2)
+    llr.save(model, tmp_path / "target.json")
+    paths = {name: str(tmp_path / f"{name}.json") for name in ("target", "network", "certificate")}
+    options = "--algorithm shared --arithmetic float --rank 3 --calls 80 --epsilon 0.2"
+    files = ("--out", paths["network"], "--certificate", paths["certificate"])
+    CliRunner().invoke(main, ["learn", paths["target"], *options.split(), *files])
+    given = ["check", paths["certificate"], paths["network"], paths["target"], "--json"]
+    found = CliRunner().invoke(main, given)
+    assert found.exit_code == 0, found.output
+    network = json.loads((tmp_path / "network.json").read_text())
+    assert network["stationary"] is True
+    network["readouts"][0][0][0] += 3.0
+    (tmp_path / "network.json").write_text(json.dumps(network))
+    assert CliRunner().invoke(main, given).exit_code == 1
