@@ -164,13 +164,13 @@ def size(number: float) -> str:
     """Return a number >= 0 in two or three digits; integers below a million are whole.
 
     >>> size(4294967295), size(0.00000068)
-    ('4.29 × 10<sup>9</sup>', '6.8 × 10<sup>−7</sup>')
+    ('4.29&nbsp;×&nbsp;10<sup>9</sup>', '6.8&nbsp;×&nbsp;10<sup>−7</sup>')
     """
     if number == 0 or 1e-4 <= number < 10**6:
         return f"{number:,.0f}" if number == int(number) else f"{number:.4f}"
     rounded = Decimal(f"{Decimal(number):.{1 if number < 1 else 2}e}")
     power = str(rounded.adjusted()).replace("-", "−")
-    return f"{rounded.scaleb(-rounded.adjusted())} × 10<sup>{power}</sup>"
+    return f"{rounded.scaleb(-rounded.adjusted())}&nbsp;×&nbsp;10<sup>{power}</sup>"
 
 
 def bar(verdict: Value) -> str:

@@ -341,11 +341,11 @@ def test_both_schemes_have_all_colours_and_no_other_colour_is_used():
         (0, "0"),
         (7, "7"),
         (999999, "999,999"),
-        (10**6, "1.00 × 10<sup>6</sup>"),
-        (18446744073709551615, "1.84 × 10<sup>19</sup>"),
-        (9.996e29, "1.00 × 10<sup>30</sup>"),
+        (10**6, "1.00&nbsp;×&nbsp;10<sup>6</sup>"),
+        (18446744073709551615, "1.84&nbsp;×&nbsp;10<sup>19</sup>"),
+        (9.996e29, "1.00&nbsp;×&nbsp;10<sup>30</sup>"),
         (0.25, "0.2500"),
-        (4.99e-11, "5.0 × 10<sup>−11</sup>"),
+        (4.99e-11, "5.0&nbsp;×&nbsp;10<sup>−11</sup>"),
     ],
 )
 def test_sizes(number, shown):

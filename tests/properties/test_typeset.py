@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 import re
 from dataclasses import dataclass
 from html.parser import HTMLParser
@@ -13,7 +14,7 @@ from bounds import STATEMENTS
 from llr.models.base import TabulatedModel
 from llr.models.families import copy, spike
 from llr.numbers.units import LogitUnit
-from properties import records
+from properties import records, report, typeset
 from properties.claims import CLAIMS
 from properties.typeset import instance, statement
 
@@ -180,3 +181,10 @@ def test_every_instance_on_record_is_shown():
             assert parsed(instance(record.instance)).text
             shown += 1
     assert shown > 90
+
+
+def test_the_examples_in_the_docstrings_are_true():
+    for module in (typeset, report):
+        found = doctest.testmod(module)
+        assert found.attempted > 0
+        assert found.failed == 0

@@ -230,6 +230,23 @@ def test_charts_have_names_for_those_who_do_not_see_them(show, browser):
 IMAGES = {"image", "img", "graphics-document", "SvgRoot"}
 
 
+A4 = 717
+"""Pixels between the margins."""
+
+
+def test_nothing_is_cut_off_on_paper(show, browser):
+    show(width=A4)
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    try:
+        found = browser.execute_script(
+            "return [...document.querySelectorAll('table.list, svg')]"
+            ".filter(e => e.getBoundingClientRect().right > innerWidth).map(e => e.textContent)"
+        )
+    finally:
+        browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+    assert found == []
+
+
 def test_it_prints(show, browser):
     show(scheme="dark")
     made = base64.b64decode(browser.execute_cdp_cmd("Page.printToPDF", {})["data"])
