@@ -47,8 +47,12 @@ PROMPTS_SHARE = 5
     metavar="TEXT",
     help="A prompt; token numbers where TARGET has no text.  May be given more than once.",
 )
-@click.option("--prompts", default="0", show_default=True, help="Draw so many prompts as well.")
-@click.option("--length", default="16", show_default=True, help="Tokens of a drawn prompt.")
+@click.option(
+    "--prompts", metavar="N", default="0", show_default=True, help="Draw so many prompts as well."
+)
+@click.option(
+    "--length", metavar="N", default="16", show_default=True, help="Tokens of a drawn prompt."
+)
 @click.option(
     "--text",
     "file",
@@ -70,7 +74,9 @@ PROMPTS_SHARE = 5
     metavar="KIND,...",
     help="Futures: drawn after the prompt, drawn after the histories, uniform tokens.",
 )
-@click.option("--futures", default="40", show_default=True, help="Futures of each kind.")
+@click.option(
+    "--futures", metavar="N", default="40", show_default=True, help="Futures of each kind."
+)
 @click.option(
     "--weights",
     default=study.PROBABILITY,
@@ -85,15 +91,17 @@ PROMPTS_SHARE = 5
     metavar="NUMBER",
     help="Ridge strength, by default the best on held-out futures; 0 is plain least squares.",
 )
-@click.option("--steps", default="15", show_default=True, help="Tokens to generate.")
+@click.option("--steps", metavar="N", default="15", show_default=True, help="Tokens to generate.")
 @click.option(
     "--continuations",
+    metavar="N",
     default="4",
     show_default=True,
     help="Continuations of each prompt along which divergences are taken.",
 )
 @click.option(
     "--texts",
+    metavar="N",
     default="1",
     show_default=True,
     help="Generate text for so many of the prompts; the others are only measured.",

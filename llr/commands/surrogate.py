@@ -50,7 +50,9 @@ TEXTS = 5
     metavar="R,R,...",
     help="Dimensions of the low-rank networks.",
 )
-@click.option("--words", default="512", show_default=True, help="Fresh words to measure on.")
+@click.option(
+    "--words", metavar="N", default="512", show_default=True, help="Fresh words to measure on."
+)
 @click.option("--distill", is_flag=True, help="Train a small recurrent network too (needs torch).")
 @click.option(
     "--lean",
