@@ -60,6 +60,7 @@ TESTS = {
         "nested",
         "fitting",
         "cert*",
+        "shared",
     ),
     "bounds": ("bounds", "*"),
 }
