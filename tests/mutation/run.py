@@ -47,7 +47,19 @@ from mutmut.mutation.mutators import mutation_operators
 from mutmut.mutation.pragma_handling import IgnoredCode
 
 TESTS = {
-    "llr/numbers": ("llr", "rational", "balls", "floats", "units", "distance", "noise"),
+    "llr/numbers": (
+        "llr",
+        "rational",
+        "balls",
+        "floats",
+        "units",
+        "distance",
+        "noise",
+        "enclosures",
+        "certified",
+        "spanner",
+        "lean",
+    ),
     "llr/learning": (
         "llr",
         "spanner",
