@@ -43,6 +43,14 @@ def parse_integer(written: str, argument: str, least: int = 0) -> int:
     return int(digits)
 
 
+def parse_ascending(written: str, argument: str, least: int) -> tuple[int, ...]:
+    """Return ascending integers of at least ``least`` from ``4,8,16``, or raise InputError."""
+    found = tuple(parse_integer(n, argument, least) for n in written.split(","))
+    if list(found) != sorted(set(found)):
+        raise InputError(argument, written, "ascending numbers")
+    return found
+
+
 def table(title: str, *columns: str) -> Table:
     """Return an empty table for the screen."""
     found = Table(title=title, title_justify="left", header_style="bold", box=box.SIMPLE_HEAD)

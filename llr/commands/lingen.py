@@ -26,6 +26,7 @@ from llr.screen import (
     FAILED,
     OK,
     json_option,
+    parse_ascending,
     parse_integer,
     print_json,
     progress,
@@ -140,7 +141,7 @@ def lingen(
     """
     plan = Plan(
         steps=parse_integer(steps, "--steps", 1),
-        sizes=_sizes(histories),
+        sizes=parse_ascending(histories, "--histories", 1),
         kinds=_named(kinds, "--kinds", study.KINDS),
         futures=parse_integer(futures, "--futures", study.HELD_OUT),
         continuations=parse_integer(continuations, "--continuations", 1),
@@ -213,13 +214,6 @@ def lingen(
     else:
         _show(value, model)
     sys.exit(FAILED if value["prompt_asked_after_fit"] else OK)
-
-
-def _sizes(written: str) -> tuple[int, ...]:
-    found = tuple(parse_integer(n, "--histories", 1) for n in written.split(","))
-    if list(found) != sorted(set(found)):
-        raise InputError("--histories", written, "ascending numbers")
-    return found
 
 
 def _named(written: str, argument: str, names: Sequence[str]) -> tuple[str, ...]:

@@ -20,7 +20,6 @@ from llr.asking import opened, oracle_options
 from llr.commands.spectrum_report import FIT, HELD_OUT, cut_as_json, report, spectrum_as_json
 from llr.errors import InputError, ShownAs
 from llr.models.base import LanguageModel
-from llr.models.files import check_writable
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.ledger import Ledger
@@ -134,7 +133,7 @@ def spectrum(
     if other is not None:
         check_control(model, other, str(control))
     if plot is not None:
-        check_folder(plot, spectrum_plots.FILES)
+        plots.check_folder("--plot", plot, spectrum_plots.FILES)
     rng = np.random.default_rng(plan.seed)
     try:
         with opened(journal, max_calls) as door:
@@ -267,15 +266,6 @@ def draw(
     spectrum_plots.plot_errors(folder / spectrum_plots.ERRORS, title, found)
     if cuts:
         spectrum_plots.plot_held_out(folder / spectrum_plots.HELD_OUT, title, cuts)
-
-
-def check_folder(plot: str, names: Sequence[str]) -> None:
-    """Raise InputError unless plots can be written to a folder, which may yet have to be made."""
-    plots.check_available("--plot", plot)
-    for name in names:
-        check_writable(Path(plot, name) if Path(plot).is_dir() else plot, "--plot")
-    if Path(plot).is_file():
-        raise InputError("--plot", plot, "a folder")
 
 
 def check_control(model: LanguageModel, other: LanguageModel, written: str) -> None:

@@ -22,6 +22,7 @@ from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.real import RealModel
 from llr.screen import (
     json_option,
+    parse_ascending,
     parse_integer,
     print_json,
     progress,
@@ -82,8 +83,9 @@ def surrogate(
     The table has the mean KL(TARGET || stand-in) per token, next to n-gram models that count tokens
     (hard) or whole next-token laws (soft).
     """
-    budgets, sizes = _sizes(calls, "--calls", 1), _sizes(ranks, "--ranks", 2)
-    nested = _sizes(lean, "--lean", 1) if lean else ()
+    budgets = parse_ascending(calls, "--calls", 1)
+    sizes = parse_ascending(ranks, "--ranks", 2)
+    nested = parse_ascending(lean, "--lean", 1) if lean else ()
     many, start = parse_integer(words, "--words", 2), parse_integer(seed, "--seed")
     if distill:
         distillation.check_available("--distill", "given")
@@ -157,13 +159,6 @@ def ahead(entries: Sequence[study.Entry]) -> dict[str, int | None]:
                 break
             least = e.rank
         found[str(budget)] = least
-    return found
-
-
-def _sizes(written: str, argument: str, least: int) -> tuple[int, ...]:
-    found = tuple(parse_integer(n, argument, least) for n in written.split(","))
-    if list(found) != sorted(set(found)):
-        raise InputError(argument, written, "ascending numbers")
     return found
 
 
