@@ -20,6 +20,7 @@ def test_rational_matrices_by_hand():
     assert rank_lower_bound([]) == rank_lower_bound([[], []]) == 0
     assert rank_lower_bound(reals([[0, 0], [0, 0]])) == 0
     assert rank_lower_bound(reals([[5]])) == 1
+    assert rank_lower_bound(reals([[7, 0, 0], [0, 0, 0]])) == 1
     assert rank_lower_bound(reals([[0, 1], [0, 2], [0, 3]])) == 1
     assert rank_lower_bound(reals([[1, 2, 3], [4, 5, 6], [7, 8, 9]])) == 2
     assert rank_lower_bound(reals([[1, 2, 3], [4, 5, 6], [7, 8, 10]])) == 3

@@ -55,6 +55,8 @@ def test_finite_returns_a_float(value, expected):
 def test_finite_refuses_what_is_no_finite_number(value):
     with pytest.raises(InputError, match=r"^b\[0\] must be a finite number, not "):
         floats.finite(value, "b[0]")
+    with pytest.raises(InputError, match=r"^value must be "):
+        floats.finite(value)
 
 
 def test_arrays_have_the_shape_asked_for():

@@ -12,6 +12,7 @@ import pytest
 from flint import fmpq
 
 from llr.errors import InputError
+from llr.numbers.perturbations import largest_error
 from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FunctionOracle
@@ -208,6 +209,13 @@ def test_unknown_kind(kind):
         match=rf"^noise must be one of none, random, adversarial, rounding, not '{kind}'$",
     ):
         NoisyOracle(truth(2), kind, XI, NAT)
+
+
+def test_unknown_kind_of_a_model_s_noise():
+    with pytest.raises(
+        InputError, match=r"^noise must be one of random, adversarial, rounding, not 'none'$"
+    ):
+        largest_error("none", XI, NAT)
 
 
 @pytest.mark.parametrize("kind", KINDS)
