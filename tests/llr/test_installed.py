@@ -12,10 +12,11 @@ import pytest
 import llr
 
 CHECKOUT = Path(__file__).parents[2]
+SET = ("PYTHONPATH", "PYTHONSAFEPATH", "TOX_ENV_NAME")
 
 
 def run(*arguments, **environment):
-    kept = {n: v for n, v in os.environ.items() if n not in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    kept = {name: value for name, value in os.environ.items() if name not in SET}
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=CHECKOUT,
