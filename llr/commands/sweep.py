@@ -95,9 +95,11 @@ def sweep(
         _work(wanted, kept, tasks, quiet)
         found = kept.read()
     done = {key: found[key] for key in wanted.keys}
-    others = sum(result.version != __version__ for result in done.values())
+    others = [r.version for r in done.values() if r.version != __version__]
     if others:
-        _say(f"{_tasks(others)} in {path} were done by another version of llr than {__version__}")
+        versions = ", ".join(sorted(set(others)))
+        what = f"{_tasks(len(others))} in {path} were done by another version of llr"
+        _say(f"{what} than {__version__}: {versions}")
     if as_json:
         for value in rows_as_json(wanted, done):
             print_json(value)

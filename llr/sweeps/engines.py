@@ -215,7 +215,7 @@ def _answer(future: Any) -> str:
         found: str = future.result(timeout=PATIENCE_SECONDS)
         return found
     if future.status != "error":
-        raise WorkersError(f"the cluster gave up a task: {future.status}")
+        raise ConnectionError(f"it gave up a task ({future.status})")
     error = future.exception(timeout=PATIENCE_SECONDS)
     if type(error).__name__ == "KilledWorker":
         return DIED
