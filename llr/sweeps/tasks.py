@@ -13,7 +13,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from llr import __version__
 from llr.analysis import distance as distances
@@ -62,6 +61,8 @@ def run(key: str) -> str:
         that it took and the ``version`` of this library.  A task that fails has a row with its
         error.
     """
+    from threadpoolctl import threadpool_limits  # only where a task is done
+
     with _ALONE, threadpool_limits(limits=1):
         began = time.perf_counter()
         try:
