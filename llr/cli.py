@@ -27,6 +27,7 @@ from llr.asking import Asking, opened, oracle_options
 from llr.commands.lingen import lingen
 from llr.commands.spectrum import spectrum
 from llr.commands.surrogate import surrogate
+from llr.commands.sweep import sweep
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -43,12 +44,12 @@ from llr.models.logits import (
 from llr.models.markov import HiddenMarkovModel
 from llr.models.network import Network
 from llr.models.targets import FAMILIES
-from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
+from llr.numbers.arithmetic import EXACT, FLOAT64, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
 from llr.oracles.ledger import Ledger
-from llr.oracles.noise import NOISES, NoisyOracle
-from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
+from llr.oracles.noise import NOISES, noisy_oracle
+from llr.oracles.protocol import LogitOracle
 from llr.oracles.real import RealModel
 from llr.oracles.sampling import ModelWords, RowWords, WordSource
 from llr.oracles.sources import SOURCES
@@ -114,6 +115,7 @@ def main() -> None:
 
 main.add_command(lingen)
 main.add_command(surrogate)
+main.add_command(sweep)
 
 RANKS: Mapping[str, str] = {
     "cut": "cut_ranks",
@@ -348,18 +350,6 @@ def measure(model: LanguageModel, learned: LanguageModel) -> dict[str, Any]:
         distances.total_variation(model, uniform, max_nodes=limit),
     )
     return {name: distance.as_json() for name, distance in zip(names, found, strict=True)}
-
-
-def noisy_oracle(
-    model: LanguageModel, numbers: Arithmetic, noise: str, xi: fmpq, seed: int
-) -> LogitOracle | None:
-    """Return the oracle that errs as the command line says; None: the model's own answers."""
-    if noise == "none":
-        return None
-    if model.arithmetic is not EXACT:
-        raise InputError("--noise", noise, "none: the target has float64 logits")
-    oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit, seed)
-    return oracle if numbers is EXACT else FloatOracle(oracle, model)
 
 
 def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, Any]:
