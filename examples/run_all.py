@@ -26,7 +26,7 @@ TEXT = "held-out.txt"
 
 SPECTRUM = "--histories 320 --futures 320 --sizes 4 --cuts 2,9,16 --error 0.5"
 LINGEN = "--prompts 6 --length 16 --histories 25,50,100,200,400 --futures 10 --continuations 3"
-SURROGATE = "--calls 4000,16000,64000 --ranks 17,33,65,129 --distill"
+SURROGATE = "--calls 4000,16000,64000 --ranks 17,33,65,129 --distill --lean 4,8,16 --relaxed 16"
 
 SERVED_SPECTRUM = "--histories 40 --futures 40 --sizes 1 --cuts none"
 SERVED_LINGEN = (

@@ -194,6 +194,7 @@ def test_description_is_json_and_says_all():
         "horizon": 3,
         "alphabet_size": 2,
         "vocabulary_size": 6,
+        "surveyed": 0,
         "tokenizer_size": None,
     }
 
@@ -323,6 +324,8 @@ def test_an_oracle_that_differs_by_more_is_found_out():
 
 
 def test_an_epsilon_below_what_answers_differ_by_is_refused():
-    with pytest.raises(InputError, match=r"epsilon must be above 3/50: two answers may differ"):
-        learned(Chain(random_law(3, 4), reproducible=0.02))
+    source = Chain(random_law(3, 4), reproducible=0.02)
+    with pytest.raises(InputError, match=r"epsilon must be above T x 1/50 = 3/50, since two answ"):
+        learned(source)
+    assert source.asked == []
     assert learned(Chain(random_law(3, 4), reproducible=0.02), rank=3).certificate is not None
