@@ -33,7 +33,9 @@ def readable(text: str) -> str:
     """Return a docstring as Markdown."""
     text = SHARED.sub(_one_by_one, text)
     paragraphs = text.split("\n\n")
-    return "\n\n".join(_fenced(p) if p.lstrip().startswith(">>>") else _escaped(p) for p in paragraphs)
+    return "\n\n".join(
+        _fenced(p) if p.lstrip().startswith(">>>") else _escaped(p) for p in paragraphs
+    )
 
 
 def _one_by_one(match: re.Match[str]) -> str:

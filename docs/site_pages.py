@@ -40,7 +40,10 @@ def on_page_markdown(markdown, page, config, files):
         page.file.src_uri, f"docs/{page.file.src_uri}"
     )
     parts = FENCED.split(markdown)
-    parts[::2] = [LINK.sub(lambda m: m[1] + moved(m[2], here, page.file.src_uri) + m[3], x) for x in parts[::2]]
+    parts[::2] = [
+        LINK.sub(lambda m: m[1] + moved(m[2], here, page.file.src_uri) + m[3], x)
+        for x in parts[::2]
+    ]
     return "".join(parts)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydoc_data.topics import topics
 
 import pytest
-from not_as_written import QUICK, TRAIN
+from not_as_written import TEN_STEPS, TRAIN
 from shell_pages import ROOT, execute
 
 LINES = 400
@@ -25,7 +25,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the example's models after ten steps of training."""
     folder = tmp_path_factory.mktemp("models")
     furnish(folder)
-    code, printed = execute(f"{TRAIN} --gguf {QUICK}", folder)
+    code, printed = execute(f"{TRAIN} --gguf {TEN_STEPS}", folder)
     assert code == 0, printed
     return folder / "models"
 

@@ -1,7 +1,7 @@
 """The shell commands of the pages: found where they stand, executed as they are written.
 
-A block marked ``sh`` or ``bash`` is commands; one marked ``console`` is commands behind ``$ ``, each
-followed by what it prints, where ``...`` stands for anything.
+A block marked ``sh`` or ``bash`` is commands; one marked ``console`` is commands behind ``$ ``,
+each followed by what it prints, where ``...`` stands for anything.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class Instead:
     command: str = ""
 
 
-class Differs(AssertionError):
+class DiffersError(AssertionError):
     """A command did not do what its page says."""
 
 
@@ -194,7 +194,7 @@ def check(
         names: what stands for names in braces in the commands of ``instead``.
 
     Raises:
-        Differs: another exit code, or another output.
+        DiffersError: another exit code, or another output.
     """
     text = command.text
     if text in instead:
@@ -205,6 +205,6 @@ def check(
             text = text.replace("{" + name + "}", value)
     code, printed = execute(text, folder)
     if code != exits.get(command.text, 0):
-        raise Differs(f"{command.place}\nexit code {code}\n{printed}")
+        raise DiffersError(f"{command.place}\nexit code {code}\n{printed}")
     if text == command.text and command.shown is not None and not same(command.shown, printed):
-        raise Differs(f"{command.place}\nshown:\n{command.shown}\nprinted:\n{printed}")
+        raise DiffersError(f"{command.place}\nshown:\n{command.shown}\nprinted:\n{printed}")

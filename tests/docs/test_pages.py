@@ -41,9 +41,12 @@ def test_every_command_does_what_the_page_says(page, room):
         if block.title:
             (folder / block.title).write_text(block.text, encoding="utf-8")
     with ExitStack() as servers:
-        names: dict[str, str] = {}
+        names = {"root": str(ROOT)}
         for command in found:
-            if "{server}" in getattr(INSTEAD.get(command.text), "command", "") and not names:
+            if (
+                "{server}" in getattr(INSTEAD.get(command.text), "command", "")
+                and "server" not in names
+            ):
                 served = servers.enter_context(serving(folder / "models" / "full.gguf"))
                 names["server"] = served.url
             check(command, folder, INSTEAD, EXITS, names)

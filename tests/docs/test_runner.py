@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from shell_pages import Differs, Instead, blocks, check, commands, same, stray_commands
+from shell_pages import DiffersError, Instead, blocks, check, commands, same, stray_commands
 
 PAGE = """
 Text.
@@ -51,33 +51,33 @@ def test_a_true_page_passes(tmp_path):
 
 
 def test_a_wrong_output_is_caught(tmp_path):
-    with pytest.raises(Differs, match=r"page.md:13: cat file\nshown:\ntwo\nprinted:\none"):
+    with pytest.raises(DiffersError, match=r"page.md:13: cat file\nshown:\ntwo\nprinted:\none"):
         run(PAGE.replace("  one\n", "  two\n"), tmp_path)
 
 
 def test_output_that_the_page_leaves_out_is_caught(tmp_path):
-    with pytest.raises(Differs, match="printed:\none"):
+    with pytest.raises(DiffersError, match="printed:\none"):
         run(PAGE.replace("  one\n", ""), tmp_path)
 
 
 def test_a_failing_command_is_caught(tmp_path):
-    with pytest.raises(Differs, match=r"(?s)page.md:4: cat file other\nexit code 1\n.*other"):
+    with pytest.raises(DiffersError, match=r"(?s)page.md:4: cat file other\nexit code 1\n.*other"):
         run(PAGE.replace("    file\n", "    other\n"), tmp_path)
 
 
 def test_a_command_that_does_not_exist_is_caught(tmp_path):
-    with pytest.raises(Differs, match="exit code 127"):
+    with pytest.raises(DiffersError, match="exit code 127"):
         run("```sh\nllr-not-there\n```\n", tmp_path)
 
 
 def test_a_failure_within_a_line_is_caught(tmp_path):
-    with pytest.raises(Differs, match="exit code 1"):
+    with pytest.raises(DiffersError, match="exit code 1"):
         run("```sh\nfalse | cat\n```\n", tmp_path)
 
 
 def test_other_exit_codes_are_those_that_are_named(tmp_path):
     run("```sh\nexit 3\n```\n", tmp_path, exits={"exit 3": 3})
-    with pytest.raises(Differs, match="exit code 0"):
+    with pytest.raises(DiffersError, match="exit code 0"):
         run("```sh\ntrue\n```\n", tmp_path, exits={"true": 3})
 
 
@@ -85,7 +85,7 @@ def test_a_cheaper_form_runs_in_place_of_a_command(tmp_path):
     instead = {"sleep 1000": Instead("slow", "touch {name}"), "exit 7": Instead("nothing")}
     run("```sh\nsleep 1000\nexit 7\n```\n", tmp_path, instead, names={"name": "made"})
     assert (tmp_path / "made").is_file()
-    with pytest.raises(Differs, match="exit code 5"):
+    with pytest.raises(DiffersError, match="exit code 5"):
         run("```sh\nsleep 1000\n```\n", tmp_path, {"sleep 1000": Instead("slow", "exit 5")})
 
 
