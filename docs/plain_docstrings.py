@@ -8,6 +8,7 @@ from typing import Any
 from griffe import Extension, Module, Object
 
 SHARED = re.compile(r"^( +)(\*{0,2}\w+(?:, \*{0,2}\w+)+):(.*(?:\n\1 +\S.*)*)", re.M)
+ROLE = re.compile(r":(?:func|class|meth|data|mod):(?=`)")
 CODE = re.compile(r"(``.+?``|`[^`]+`)", re.S)
 SPECIAL = re.compile(r"([\[\]>\\]|\*(?!\*?\w+:))")
 
@@ -31,7 +32,7 @@ def rewrite(item: Object) -> None:
 
 def readable(text: str) -> str:
     """Return a docstring as Markdown."""
-    text = SHARED.sub(_one_by_one, text)
+    text = ROLE.sub("", SHARED.sub(_one_by_one, text))
     paragraphs = text.split("\n\n")
     return "\n\n".join(
         _fenced(p) if p.lstrip().startswith(">>>") else _escaped(p) for p in paragraphs

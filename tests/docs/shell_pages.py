@@ -158,6 +158,8 @@ def execute(command: str, folder: Path) -> tuple[int, str]:
     Returns:
         The exit code, and what stood on standard output and standard error.
     """
+    # as in a reader's shell: a script finds the modules beside it
+    around = {name: value for name, value in os.environ.items() if name != "PYTHONSAFEPATH"}
     own = {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "HF_HUB_OFFLINE": "1",
@@ -166,7 +168,7 @@ def execute(command: str, folder: Path) -> tuple[int, str]:
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", command],
         cwd=folder,
-        env=os.environ | own,
+        env=around | own,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
