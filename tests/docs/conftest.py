@@ -36,7 +36,7 @@ def room(tmp_path: Path, request: pytest.FixtureRequest):
 
     def made(commands: list[str]) -> Path:
         furnish(tmp_path)
-        trains = any(text.startswith(TRAIN) for text in commands)
+        trains = any(TRAIN in text for text in commands)
         if not trains and any("models/" in text for text in commands):
             shutil.copytree(request.getfixturevalue("models"), tmp_path / "models")
         return tmp_path

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import two_commands
 from shell_pages import DiffersError, Instead, blocks, check, commands, same, stray_commands
 
 PAGE = """
@@ -126,3 +127,44 @@ def test_a_title_names_a_file():
 )
 def test_outputs_are_compared_line_by_line_with_dots_for_anything(shown, printed, expected):
     assert same(shown, printed) is expected
+
+
+TWO = """
+```sh
+python3 -m venv .venv --help > help && echo one && echo two
+```
+
+```sh
+python3 -m venv .venv --help > help && touch tested
+```
+
+```console
+$ llr verify
+...
+two
+```
+"""
+
+
+def test_both_commands_of_the_readme_are_executed(tmp_path, monkeypatch, capfd):
+    monkeypatch.setattr(two_commands, "ROOT", tmp_path)
+    (tmp_path / "README.md").write_text(TWO)
+    two_commands.main()
+    assert "one\ntwo\n" in capfd.readouterr().out
+    assert (tmp_path / "tested").is_file()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("echo two", "echo three", "shows something else"),
+        ("touch tested", "false", "exit code 1: .* false"),
+        ("echo one", "exit 3", "exit code 3"),
+    ],
+)
+def test_what_the_readme_promises_in_vain_is_caught(tmp_path, monkeypatch, old, new, message):
+    monkeypatch.setattr(two_commands, "ROOT", tmp_path)
+    (tmp_path / "README.md").write_text(TWO.replace(old, new))
+    with pytest.raises(SystemExit, match=message):
+        two_commands.main()
+    assert not (tmp_path / "tested").exists()
