@@ -26,6 +26,7 @@ from llr.models.isan import Isan
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT
+from llr.observing import Tell, untold
 from llr.oracles.corpus import Corpus, corpus_of, draw, draw_within
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import LogitOracle, model_oracle
@@ -159,6 +160,7 @@ def surrogates(
     seed: int,
     distill: bool = False,
     lean: Sequence[int] = (),
+    tell: Tell = untold,
 ) -> Iterator[Entry]:
     """Fit every learner at every budget and yield how good it is.
 
@@ -170,12 +172,14 @@ def surrogates(
         seed: of all draws.
         distill: whether to train a GRU too; needs torch.
         lean: ranks of nested tables, one per cut, which take as many calls as they need.
+        tell: told of every learner, and of the stages of the networks.
     """
     k, horizon = fresh.alphabet_size, len(fresh.layers)
 
     def entry(
         name: str, budget: int, ledger: Ledger, rank: int | None, fit: Callable[[], Any]
     ) -> Entry:
+        tell(name if rank is None else f"{name} of rank {rank}", 0, 0)
         begun = time.perf_counter()
         found = fit()
         seconds = time.perf_counter() - begun
@@ -193,6 +197,7 @@ def surrogates(
         )
 
     for budget in budgets:
+        tell(f"words for {budget:,} calls", 0, 0)
         ledger = Ledger(oracle, k, horizon, FLOAT64)
         words = draw_within(ledger, budget, horizon, np.random.default_rng([seed, 0]))
         corpus = corpus_of(words, ledger.block)
@@ -210,19 +215,24 @@ def surrogates(
                 seen = corpus_of(drawn, table.block)
 
             def network(c=seen, r=rank, g=stems, a=table) -> Isan:  # type: ignore[no-untyped-def]
-                return fit_shared(c, r, np.random.default_rng([seed, 2]), g, a).isan(horizon)
+                rng = np.random.default_rng([seed, 2])
+
+                def refining(stage: str, done: int, total: int) -> None:
+                    tell(f"{SURROGATE} of rank {r}: {stage}", done, total)
+
+                return fit_shared(c, r, rng, g, a, tell=refining).isan(horizon)
 
             yield entry(SURROGATE, budget, table, rank, network)
     for rank in lean:
         table = Ledger(oracle, k, horizon, FLOAT64)
 
         def nested(a=table, r=rank) -> Isan:  # type: ignore[no-untyped-def]
-            return _nested(a, k, horizon, r, seed)
+            return _nested(a, k, horizon, r, seed, tell)
 
         yield entry(LEAN, 0, table, rank, nested)
 
 
-def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> Isan:
+def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int, tell: Tell) -> Isan:
     """Return the network of nested tables of limited rank; nothing is drawn to measure it."""
     schedule = LeanSchedule(
         threshold=0.5,
@@ -241,6 +251,7 @@ def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> Isan:
         arithmetic=FLOAT64,
         schedule=schedule,
         rng=np.random.default_rng([seed, 3]),
+        tell=tell,
     )
     for _ in learner.epochs():
         pass

@@ -10,12 +10,11 @@ from typing import Any
 import click
 import numpy as np
 
-import llr
 from llr import plots
 from llr.analysis import lingen as study
 from llr.analysis.continuations import Setting, draw, mean_and_error
 from llr.analysis.lingen import Method, Outcome, Plan
-from llr.asking import opened, oracle_options
+from llr.asking import opened, opened_target, oracle_options
 from llr.errors import InputError
 from llr.models.base import LanguageModel, Word, check_word
 from llr.numbers import floats
@@ -30,6 +29,7 @@ from llr.screen import (
     parse_integer,
     print_json,
     progress,
+    quiet_option,
     seed_option,
     show,
     table,
@@ -111,6 +111,7 @@ PROMPTS_SHARE = 5
 @click.option("--plot", default=None, metavar="DIR", help="Write an SVG plot to a folder.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def lingen(
     target: str,
@@ -157,8 +158,8 @@ def lingen(
         raise InputError("--prompt", "", "given, or --prompts")
     if plot is not None:
         plots.check_folder("--plot", plot, (plots.HISTORIES,))
-    model = llr.target(target)
-    other = None if checkpoint is None else llr.target(checkpoint)
+    model = opened_target(target)
+    other = None if checkpoint is None else opened_target(checkpoint)
     if many:
         _check_horizons((0,) * tokens, model, other, plan.steps, "--length")
     rng_prompts, rng_histories, rng = np.random.default_rng(start).spawn(3)
@@ -183,10 +184,18 @@ def lingen(
             given = None
             if body is not None:
                 given = study.windows(body[:cut], p, len(p), plan.sizes[-1], rng_histories)
-            with progress(f"LINGEN, prompt {number} of {len(all_prompts)}"):
+            what = f"LINGEN, prompt {number} of {len(all_prompts)}"
+            with progress(what, asked.counts) as line:
                 outcomes.append(
                     study.try_prompt(
-                        setting, p, plan, rng.spawn(1)[0], given, second, number <= shown
+                        setting,
+                        p,
+                        plan,
+                        rng.spawn(1)[0],
+                        given,
+                        second,
+                        number <= shown,
+                        line.tell,
                     )
                 )
         rows = [_row(method, outcomes) for method in outcomes[0].divergences]

@@ -10,10 +10,9 @@ import click
 import numpy as np
 from rich.table import Table
 
-import llr
 from llr import plots
 from llr import surrogate as study
-from llr.asking import asking, oracle_options
+from llr.asking import opened, opened_target, oracle_options
 from llr.baselines import distillation
 from llr.errors import InputError
 from llr.learning.shared import chosen_stems
@@ -26,6 +25,7 @@ from llr.screen import (
     parse_integer,
     print_json,
     progress,
+    quiet_option,
     seed_option,
     show,
     table,
@@ -64,6 +64,7 @@ TEXTS = 5
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def surrogate(
     target: str,
@@ -91,7 +92,7 @@ def surrogate(
         distillation.check_available("--distill", "given")
     if plot is not None:
         plots.check_folder("--plot", plot, PLOTS)
-    model = llr.target(target)
+    model = opened_target(target)
     k, horizon = model.alphabet_size, model.horizon
     least = horizon * len(chosen_stems(k, sizes[-1]))
     if budgets[0] < 2 * least:
@@ -99,10 +100,11 @@ def surrogate(
             "--calls", calls, f"at least {2 * least} for T = {horizon} and these ranks"
         )
     entries: list[study.Entry] = []
-    with asking(model, FLOAT64, {"target": target}, journal, max_calls) as oracle:
-        with progress("drawing fresh words"):
+    with opened(journal, max_calls) as asks:
+        oracle = asks.oracle(model, FLOAT64, {"target": target})
+        with progress("drawing fresh words", asks.counts):
             fresh, asked = study.measured_on(oracle, k, horizon, many, start)
-        with progress(f"learning stand-ins for {target}"):
+        with progress(f"learning stand-ins for {target}", asks.counts) as line:
             entries.extend(
                 study.surrogates(
                     oracle,
@@ -112,6 +114,7 @@ def surrogate(
                     seed=start,
                     distill=distill,
                     lean=nested,
+                    tell=line.tell,
                 )
             )
     nets = [e for e in entries if e.model is not None and e.learner == study.SURROGATE]
