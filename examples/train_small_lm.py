@@ -34,8 +34,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from llr.errors import InputError, ShownAs
-from llr.interrupts import INTERRUPTED
-from llr.screen import parse_integer, show, table
+from llr.screen import INTERRUPTED, parse_integer, show, table
 
 START = "<s>"
 VOCABULARY = {"512": 512, "bytes": 257}

@@ -13,15 +13,14 @@ import click
 from rich.console import Console
 
 from llr import __version__
-from llr.errors import BudgetError, OracleError
-from llr.interrupts import INTERRUPTED
+from llr.errors import BudgetError, InputError, OracleError, ShownAs
 from llr.models.base import LanguageModel
 from llr.numbers.arithmetic import FLOAT64, Arithmetic
 from llr.oracles.budget import Budget
 from llr.oracles.journal import Journal
 from llr.oracles.protocol import LogitOracle, model_oracle
 from llr.oracles.real import RealModel
-from llr.screen import parse_integer, progress
+from llr.screen import INTERRUPTED, parse_integer, progress
 from llr.storage import target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -81,7 +80,7 @@ class Asking:
             # who answers so many at a time is a server: its answers may have been paid for
             served = getattr(model.source, "at_once", None) is not None
             if self.journal is None and served and self._spare is not None:
-                self.journal = Journal(self._spare)
+                self.journal = _spare_journal(self._spare)
 
             def wrap(plain: LogitOracle, own: Mapping[str, Any]) -> LogitOracle:
                 k = v if own["tokens"] == "all" else len(own["tokens"])
@@ -158,6 +157,15 @@ def opened_target(written: str) -> LanguageModel:
     """Return the model that TARGET names; loading a real one may take long."""
     with progress(f"loading {written}"):
         return target(written)
+
+
+def _spare_journal(name: str) -> Journal:
+    """Return the journal of this name, or raise InputError that asks for another."""
+    try:
+        return Journal(name)
+    except InputError as error:
+        why = f"given, since {name} of this folder cannot be used ({error})"
+        raise InputError("--journal", ShownAs("left out"), why) from None
 
 
 def _spare_name() -> str | None:

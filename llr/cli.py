@@ -27,7 +27,7 @@ from llr.commands.lingen import lingen
 from llr.commands.spectrum import spectrum
 from llr.commands.surrogate import surrogate
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
-from llr.interrupts import INTERRUPTED, interruptible
+from llr.interrupts import interruptible
 from llr.learning import api
 from llr.learning.learned import LearnedModel
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
@@ -51,10 +51,11 @@ from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
 from llr.oracles.real import RealModel
-from llr.oracles.sampling import ModelWords, RowWords, WordSource
+from llr.oracles.sampling import ModelWords, RowWords
 from llr.oracles.sources import SOURCES
 from llr.screen import (
     FAILED,
+    INTERRUPTED,
     OK,
     Line,
     interval,
@@ -659,15 +660,15 @@ def sample(
             raise InputError("--fast", target, "used with an ISAN")
         words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
     else:
-        with (
-            opened(journal, max_calls) as asks,
-            progress(f"drawing from {target}", asks.counts if real else None) as line,
-        ):
-            source: WordSource = ModelWords(model, line.tell)
-            if real:
+        what = f"drawing from {target}"
+        if real:
+            with opened(journal, max_calls) as asks, progress(what, asks.counts):
                 oracle = asks.oracle(model, FLOAT64, {"target": target})
-                source = RowWords(Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64))
-            drawn = source.draw(n, model.horizon, rng)
+                ledger = Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64)
+                drawn = RowWords(ledger).draw(n, model.horizon, rng)
+        else:
+            with progress(what) as line:
+                drawn = ModelWords(model, line.tell).draw(n, model.horizon, rng)
         words = [word for word, count in drawn.items() for _ in range(count)]
         words = [words[i] for i in rng.permutation(n).tolist()]
     if as_json:

@@ -11,8 +11,7 @@ from contextlib import contextmanager
 from multiprocessing import active_children
 from types import FrameType
 
-INTERRUPTED = 3
-"""Exit code of an interrupted command."""
+from llr.screen import INTERRUPTED
 
 _CLEAN = b"\r\x1b[2K\x1b[?25h"  # an empty line and a cursor that can be seen
 

@@ -14,6 +14,7 @@ import click
 from rich import box
 from rich.console import Console, RenderableType
 from rich.live import Live
+from rich.progress import MofNCompleteColumn, Progress
 from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
@@ -22,7 +23,7 @@ from llr.errors import InputError
 from llr.learning.lean import LeanEpoch
 from llr.learning.printed import Epoch
 
-OK, FAILED = 0, 1
+OK, FAILED, INTERRUPTED = 0, 1, 3
 
 Counts: TypeAlias = Callable[[], tuple[int, int]]
 
@@ -177,11 +178,8 @@ def progress(what: str, counts: Counts | None = None) -> Iterator[Line]:
 @contextmanager
 def shown_line(line: RenderableType) -> Iterator[None]:
     """Show a renderable, asked again and again, where :func:`progress` would show one."""
-    context = click.get_current_context(silent=True)
-    quiet = context is not None and context.meta.get(_QUIET, False)
-    console = Console(stderr=True)
-    # a pipe stays silent even where colour is forced
-    if quiet or console.is_dumb_terminal or not sys.stderr.isatty():
+    console = _watched()
+    if console is None:
         yield
         return
     with Live(
@@ -193,3 +191,25 @@ def shown_line(line: RenderableType) -> Iterator[None]:
         redirect_stderr=False,
     ):
         yield
+
+
+@contextmanager
+def counted_progress(what: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar for a known amount of work where :func:`progress` would show a line."""
+    console = _watched()
+    if console is None:
+        yield lambda done, total: None
+        return
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(what)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _watched() -> Console | None:
+    """Return the terminal that somebody watches standard error on, or None."""
+    context = click.get_current_context(silent=True)
+    quiet = context is not None and context.meta.get(_QUIET, False)
+    console = Console(stderr=True)
+    # a pipe stays silent even where colour is forced
+    return None if quiet or console.is_dumb_terminal or not sys.stderr.isatty() else console

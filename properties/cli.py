@@ -16,11 +16,11 @@ import click
 from rich.table import Table
 
 from llr.errors import InputError
-from llr.interrupts import INTERRUPTED
 from llr.learning.api import probability
 from llr.numbers.rational import decimal, parse
 from llr.screen import (
     FAILED,
+    INTERRUPTED,
     OK,
     Line,
     counted,

@@ -492,6 +492,18 @@ def test_a_budget_may_be_raised(toy):
     assert os.listdir() == []
 
 
+def test_a_file_that_cannot_be_used_is_named_before_anything_is_asked(toy):
+    call(*SERVED, "--max-calls", 8, code=3)
+    (file,) = kept_files()
+    toy.clear()
+    with Journal(file):
+        message = " ".join(call(*SERVED, code=2).stderr.split())
+    assert f"--journal must be given, since {file} of this folder cannot be used" in message
+    assert "locked" in message
+    assert toy == []
+    call(*SERVED, "--journal", "j")
+
+
 def test_a_command_that_asks_nothing_leaves_no_file(toy):
     learn = ["learn", "served:model=x,T=3,k=4", "--arithmetic", "float", "--rank", "0"]
     call(*learn, code=2)

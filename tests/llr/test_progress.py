@@ -202,6 +202,29 @@ def test_every_long_command_can_be_quiet():
 # -- the line -------------------------------------------------------------------------------------
 
 
+def test_a_bar_counts(run):
+    first = """
+import time
+import llr.cli
+from llr.screen import counted_progress
+
+def bar(*arguments):
+    with counted_progress("a sweep") as tell:
+        for done in range(11):
+            tell(done, 10)
+            time.sleep(0.05)
+    return (1,)
+
+llr.cli.cut_ranks = bar
+"""
+    rank = ["rank", "spike:T=1", "--json"]
+    found = run(*rank, first=first)
+    assert re.search(r"a sweep .* [1-9]/10", seen(found["err"]))
+    assert screen(found["err"]) == ([], True)
+    assert run(*rank, "--quiet", first=first)["err"] == ""
+    assert run(*rank, terminal=False, first=first)["err"] == ""
+
+
 def test_a_line_counts(monkeypatch):
     clock = iter([100.0, 165.0, 165.0])
     monkeypatch.setattr(llr.screen.time, "monotonic", lambda: next(clock))
@@ -249,7 +272,7 @@ ASKING = {
     "lingen": f"lingen {LONG} --prompt 0,1,2 --steps 2 --histories 9",
 }
 COMPUTING = {
-    "sample": ("sample isan:T=100,k=4,d=8 -n 1000", "tokens, by place: ", NOT_KEPT),
+    "sample": ("sample isan:T=100,k=4,d=8 -n 1000", "tokens, by place: ", STARTS_OVER),
     "rank": ("rank isan:T=100,k=8,d=16", "finding cut ranks", STARTS_OVER),
     "distance": (f"distance {PLANE} {PLANE},seed=1", "by length: ", STARTS_OVER),
     "bound": ("bound exponents", "fitting exponents", STARTS_OVER),
@@ -270,6 +293,15 @@ def test_ctrl_c_while_an_oracle_is_asked(run, command):
     found = run(*words, interrupts=[" calls"], slow=0.01)
     assert (found["code"], found["out"]) == (3, ""), found
     assert screen(found["err"]) == ([NOT_KEPT], True)
+
+
+def test_ctrl_c_while_a_certificate_is_checked(run):
+    certificate = ["--certificate", "c", "--out", "m"]
+    assert run(*SMALL, *certificate)["code"] == 0
+    found = run("check", "c", "m", SMALL[1], interrupts=[" calls"], slow=0.2)
+    assert (found["code"], screen(found["err"])) == (3, ([NOT_KEPT], True)), found
+    shown = r"asking isan:T=6,k=2,d=2 again, .*; prefixes, by length: \d of 6; "
+    assert re.search(shown, seen(found["err"]))
 
 
 @pytest.mark.parametrize(("command", "moment", "message"), COMPUTING.values(), ids=COMPUTING)
