@@ -46,6 +46,7 @@ from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
+from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
@@ -398,11 +399,14 @@ def check(
         check_size(how.get("seed", 0), 0, "oracle.seed"),
     )
     noisy = noisy_oracle(model, numbers, *errs)
+    unit = model.unit
+    if numbers is FLOAT64 and isinstance(claim, dict):  # asked in nats, told in any unit
+        unit = LogitUnit.parse(str(claim.get("logit_unit")), f"logit_unit of {certificate}")
     if isinstance(claim, dict):
         own = {
             "alphabet_size": model.alphabet_size,
             "horizon": model.horizon,
-            "logit_unit": str(model.unit if numbers is EXACT else llr.NAT),
+            "logit_unit": str(unit),
         }
         for name, value in own.items():
             if claim.get(name) != value:
@@ -410,12 +414,17 @@ def check(
                     f"{name} of {certificate}", claim.get(name), f"{value}, the target's"
                 )
 
+    size = float(unit.nats)
+    if not size:
+        raise InputError(f"logit_unit of {certificate}", str(unit), "a unit of float64")
     with opened(journal, max_calls) as asks:
         oracle = asks.oracle(model, numbers, oracle_identity(target, *errs), noisy)
 
         def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
             rows = oracle.logits(prefixes)
-            return [[fraction(x) if isinstance(x, fmpq) else x for x in row] for row in rows]
+            if numbers is FLOAT64:
+                return [[x / size for x in row] for row in rows]
+            return [[fraction(x) for x in row] for row in rows]
 
         try:
             with progress(f"asking {target} again"):
