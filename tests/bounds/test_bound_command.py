@@ -453,8 +453,10 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         ),
         (
             ["theorem-5.11", *OPTIONS, "--n", "2"],
-            "option of theorem-5.11 must be one of "
-            "--T, --alpha, --d, --delta, --epsilon, --k, --xi, not '--n'",
+            (
+                "option of theorem-5.11 must be one of "
+                "--T, --alpha, --d, --delta, --epsilon, --k, --xi, not '--n'"
+            ),
         ),
         (["theorem-5.11", *OPTIONS[:-2]], "--delta must be given, not missing"),
         *(
