@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hooked import POISON, TASKS, Hooked, ended, wait_until_gone
@@ -86,3 +89,27 @@ def test_an_interrupt_says_how_to_go_on(hooked, undisturbed, engine):
     assert err.startswith(expected)
     assert "Traceback" not in err
     assert hooked.finished("--engine", engine)[0] == undisturbed
+
+
+def test_an_interrupt_while_workers_start(hooked):
+    run = hooked.begin("--workers", "2")
+    until = time.monotonic() + 60
+    while len(group(run.pid)) < 3:  # the parent, and what it has started
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = ended(run, 3)
+    assert out == ""
+    assert err.startswith(f"interrupted; 0 of {TASKS} tasks are in spec.db")
+    assert len(err.splitlines()) == 1
+    wait_until_gone(group(run.pid))
+
+
+def group(leader):
+    """Return the processes of a process group."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
+                found.add(int(stat.parent.name))
+    return found
