@@ -26,7 +26,7 @@ from llr.numbers.rational import parse, text
 from properties.claim import GRADES
 from properties.instances import decode
 
-PACKAGES = ("numpy", "python-flint", "hypothesis", "mpmath", "pulp", "highspy")
+PACKAGES = ("numpy", "python-flint", "hypothesis", "pulp", "highspy")
 
 Value = dict[str, Any]
 

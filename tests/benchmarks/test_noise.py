@@ -11,7 +11,7 @@ import json
 import numpy as np
 from flint import fmpq
 
-from llr.analysis.recursion import minors, plain_recursion
+from llr.baselines.recursion import minors, plain_recursion
 from llr.learning.api import learn
 from llr.models.isan import Isan
 from llr.models.network import Network

@@ -14,7 +14,7 @@ from flint import fmpq
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from llr.analysis.recursion import minor_table, minors, plain_recursion
+from llr.baselines.recursion import minor_table, minors, plain_recursion
 from llr.learning.api import learn
 from llr.learning.learned import LearnedModel
 from llr.models.isan import Isan

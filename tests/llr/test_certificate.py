@@ -101,11 +101,25 @@ def test_mean_limit_holds_as_often_as_it_says():
 # -- certificates -------------------------------------------------------------------------------
 
 
-def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT, xi=fmpq(0)):
+def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT, xi=fmpq(0), **options):
     oracle = model_oracle(target, arithmetic)
     ledger = Ledger(oracle, target.alphabet_size, target.horizon, arithmetic)
     words = ModelWords(target).draw(n, target.horizon, np.random.default_rng(seed))
-    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=xi, tau=tau)
+    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=xi, tau=tau, **options)
+
+
+def test_answers_that_are_not_reproducible_are_off_by_as_much():
+    """A perfect copy: every answer may be off by r nats, which moves a law by r / 2 at most."""
+    target = family_target("isan:T=3,k=2,d=2")
+    r, tau = fmpq(1, 50), fmpq(1, 25)
+    found = certified(target, target, tau=tau, reproducible=r)
+    reach = 1 + 2 * tau / 2
+    z = fmpq((3 * r / 2 / reach * 2**32).ceil(), 2**32)
+    assert found.failing == 0
+    assert found.next_token == reach * mean_limit({z: 400}, fmpq(1, 200))
+    assert found.failing_words == failure_limit(400, 0, fmpq(1, 200)) + (2 * tau + r) / 2
+    assert certified(target, target, tau=r, reproducible=r).failing == 0
+    assert certified(target, target, tau=r * fmpq(99, 100), reproducible=r).failing == 400
 
 
 def test_a_wrong_model_is_not_certified():
@@ -598,6 +612,37 @@ def test_a_unit_changed_in_both_files_is_not_the_target_s(tmp_path, monkeypatch)
     done = run("check", "c.json", "m.json", target)
     assert done.exit_code == 2
     assert "logit_unit" in done.output
+
+
+def test_float64_certificates_are_checked_in_their_own_unit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = "parity:n=3,secret=101,nu=1/10"
+    model = llr.target(target)
+    assert str(model.unit) == "ln 9"
+    asked = FunctionOracle(lambda prefix: [2 * float(x) for x in model.logits(prefix)])
+    result = llr.learn(
+        asked, alphabet_size=2, horizon=4, unit="ln 3", arithmetic="float", **GOOD, seed=1
+    )
+    llr.save(result.model, "m.json")
+    claim = result.certificate.as_json()
+    assert (claim["logit_unit"], claim["arithmetic"]) == ("ln 3", "float64")
+    Path("c.json").write_text(json.dumps(claim))
+    checked = json.loads(run("check", "c.json", "m.json", target, "--json").output)
+    assert checked["valid"] is True
+    assert checked["total_variation"] == claim["total_variation"]
+
+    for unit, code, said in (
+        ("ln 9", 1, "words fail"),
+        ("nat", 1, "words fail"),
+        (f"ln {10**400 + 1}/{10**400}", 2, "a unit of float64"),
+        ("ln 1", 2, "logit_unit of c.json"),
+    ):
+        for name in ("m.json", "c.json"):
+            value = json.loads(Path(name).read_text())
+            Path(name).write_text(json.dumps(value | {"logit_unit": unit}))
+        done = run("check", "c.json", "m.json", target)
+        assert done.exit_code == code
+        assert said in " ".join(done.output.split())
 
 
 def test_bounds_that_say_nothing_are_one():

@@ -273,7 +273,7 @@ ASKING = {
 }
 COMPUTING = {
     "sample": ("sample isan:T=100,k=4,d=8 -n 1000", "tokens, by place: ", STARTS_OVER),
-    "rank": ("rank isan:T=100,k=8,d=16", "finding cut ranks", STARTS_OVER),
+    "rank": ("rank isan:T=40,k=2,d=6 --kind mixed", "finding mixed ranks", STARTS_OVER),
     "distance": (f"distance {PLANE} {PLANE},seed=1", "by length: ", STARTS_OVER),
     "bound": ("bound exponents", "fitting exponents", STARTS_OVER),
     "theorem": (

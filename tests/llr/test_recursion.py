@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from flint import fmpq
 
-from llr.analysis.recursion import minor_table, minors, plain_recursion
+from llr.baselines.recursion import minor_table, minors, plain_recursion
 from llr.errors import InputError
 from llr.learning.learned import LearnedModel
 from llr.models.isan import Isan

@@ -1,0 +1,24 @@
+"""Under tox, the tests see the installed wheel and never the checkout that they lie in."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+# else python -c and python -m in a test's own process would put the working directory first
+os.environ["PYTHONSAFEPATH"] = "1"
+
+
+def pytest_sessionstart() -> None:
+    """Stop before the first test if a package would come from elsewhere than tox put it."""
+    if "TOX_ENV_NAME" not in os.environ or "PYTHONPATH" in os.environ:
+        return
+    for name in ("llr", "bounds", "properties"):
+        spec = find_spec(name)
+        origin = None if spec is None else spec.origin
+        if origin is None or not Path(origin).is_relative_to(sys.prefix):
+            raise pytest.UsageError(f"{name} is imported from {origin}, not from {sys.prefix}")
