@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from hashlib import sha256
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,6 +12,7 @@ from rich.console import Console
 from llr import __version__
 from llr.errors import BudgetError, OracleError
 from llr.models.base import LanguageModel
+from llr.models.files import contents
 from llr.numbers.arithmetic import FLOAT64, Arithmetic
 from llr.oracles.budget import Budget
 from llr.oracles.journal import Journal
@@ -71,7 +70,7 @@ class Asking:
             return model.oracle
         whole = {
             **identity,
-            **_contents(str(identity.get("target", ""))),
+            **contents(str(identity.get("target", ""))),
             "arithmetic": numbers.name,
             "llr": __version__,
         }
@@ -143,11 +142,3 @@ def _how_to_resume(file: Journal | None) -> str:
 
 def _say(message: str) -> None:
     Console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
-
-
-def _contents(target: str) -> dict[str, str]:
-    """Return what a target that is a file says: another file of that name is another target."""
-    try:
-        return {"sha256": sha256(Path(target).read_bytes()).hexdigest()}
-    except (OSError, ValueError):
-        return {}

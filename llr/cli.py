@@ -27,6 +27,7 @@ from llr.asking import Asking, opened, oracle_options
 from llr.commands.lingen import lingen
 from llr.commands.spectrum import spectrum
 from llr.commands.surrogate import surrogate
+from llr.commands.sweep import sweep
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -43,13 +44,13 @@ from llr.models.logits import (
 from llr.models.markov import HiddenMarkovModel
 from llr.models.network import Network
 from llr.models.targets import FAMILIES
-from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, named
+from llr.numbers.arithmetic import EXACT, FLOAT64, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
 from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
-from llr.oracles.noise import NOISES, NoisyOracle
-from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
+from llr.oracles.noise import NOISES, noisy_oracle
+from llr.oracles.protocol import LogitOracle
 from llr.oracles.real import RealModel
 from llr.oracles.sampling import ModelWords, RowWords, WordSource
 from llr.oracles.sources import SOURCES
@@ -66,7 +67,7 @@ from llr.screen import (
     show,
     table,
 )
-from llr.storage import enumerable_target
+from llr.storage import check_room, enumerable_target
 
 MAX_EXACT_NODES = 1 << 16
 MAX_FLOAT_NODES = 1 << 12
@@ -115,6 +116,7 @@ def main() -> None:
 
 main.add_command(lingen)
 main.add_command(surrogate)
+main.add_command(sweep)
 
 RANKS: Mapping[str, str] = {
     "cut": "cut_ranks",
@@ -261,19 +263,12 @@ def learn(
 
     Exit 0 if a model was accepted, else 1.
     """
-    model = llr.target(target)
     for path, option in ((out, "--out"), (certificate, "--certificate")):
         if path is not None:
             check_writable(path, option)
             if journal is not None and Path(path).resolve() == Path(journal).resolve():
                 raise InputError(option, path, "another file than the journal")
-    seed_number = parse_integer(seed, "--seed")
-    accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
-    off = accuracy > 0 and model.arithmetic is EXACT
-    kind = noise or ("adversarial" if off else "none")
-    numbers = named(arithmetic)
-    if numbers is EXACT and model.arithmetic is not EXACT:
-        raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
+    seed_number, numbers = parse_integer(seed, "--seed"), named(arithmetic)
     draws, epochs, budget = (
         parse_integer(written, option, 1)
         for written, option in (
@@ -283,31 +278,45 @@ def learn(
         )
     )
     limit_rank = rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1)
+    model = llr.target(target)
+    accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
+    off = accuracy > 0 and model.arithmetic is EXACT
+    kind = noise or ("adversarial" if off else "none")
+    if numbers is EXACT and model.arithmetic is not EXACT:
+        raise InputError("--arithmetic", arithmetic, "float: the target has float64 logits")
     noisy = noisy_oracle(model, numbers, kind, accuracy, seed_number)
+    wanted: dict[str, Any] = {
+        "alphabet_size": model.alphabet_size,
+        "horizon": model.horizon,
+        "epsilon": epsilon,
+        "delta": delta,
+        "seed": seed_number,
+        "xi": xi,
+        "algorithm": algorithm,
+        "arithmetic": arithmetic,
+        "unit": model.unit if numbers is EXACT else llr.NAT,
+        "samples": draws,
+        "max_epochs": epochs,
+        "rank": limit_rank,
+        "relaxed": relaxed,
+        "calls": budget,
+    }
+    # before a real model is asked which tokens are frequent
+    api.task_of(**wanted, reproducible=getattr(model, "reproducible", 0))
+    if out is not None and isinstance(limit_rank, int) and numbers is not EXACT:
+        stationary = algorithm == api.SHARED
+        check_room(out, model.alphabet_size, model.horizon, limit_rank, stationary, relaxed)
     with opened(journal, max_calls) as asks:
         identity = oracle_identity(target, kind, accuracy, seed_number)
         oracle = asks.oracle(model, numbers, identity, noisy)
         with progress(f"learning {target}") as report:
             result = api.learn(
                 oracle,
-                alphabet_size=model.alphabet_size,
-                horizon=model.horizon,
-                epsilon=epsilon,
-                delta=delta,
-                seed=seed_number,
-                xi=xi,
-                algorithm=algorithm,
-                arithmetic=arithmetic,
-                unit=model.unit if numbers is EXACT else llr.NAT,
-                samples=draws,
-                max_epochs=epochs,
+                **wanted,
                 # a real model is asked through the learner's own ledger alone
                 words=None if isinstance(model, RealModel) else ModelWords(model),
                 on_epoch=report,
                 cut_ranks=known_cut_ranks(model),
-                rank=limit_rank,
-                relaxed=relaxed,
-                calls=budget,
             )
         if out is not None:
             llr.save(result.model, out)
@@ -349,18 +358,6 @@ def measure(model: LanguageModel, learned: LanguageModel) -> dict[str, Any]:
         distances.total_variation(model, uniform, max_nodes=limit),
     )
     return {name: distance.as_json() for name, distance in zip(names, found, strict=True)}
-
-
-def noisy_oracle(
-    model: LanguageModel, numbers: Arithmetic, noise: str, xi: fmpq, seed: int
-) -> LogitOracle | None:
-    """Return the oracle that errs as the command line says; None: the model's own answers."""
-    if noise == "none":
-        return None
-    if model.arithmetic is not EXACT:
-        raise InputError("--noise", noise, "none: the target has float64 logits")
-    oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit, seed)
-    return oracle if numbers is EXACT else FloatOracle(oracle, model)
 
 
 def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, Any]:
@@ -418,10 +415,13 @@ def check(
     if not size:
         raise InputError(f"logit_unit of {certificate}", str(unit), "a unit of float64")
     with opened(journal, max_calls) as asks:
-        oracle = asks.oracle(model, numbers, oracle_identity(target, *errs), noisy)
+        known: list[LogitOracle] = []
 
         def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
-            rows = oracle.logits(prefixes)
+            if not known:  # not before the files are known to be sound
+                identity = oracle_identity(target, *errs)
+                known.append(asks.oracle(model, numbers, identity, noisy))
+            rows = known[0].logits(prefixes)
             if numbers is FLOAT64:
                 return [[x / size for x in row] for row in rows]
             return [[fraction(x) for x in row] for row in rows]
@@ -445,7 +445,9 @@ def check(
             report.add_row("target", model.summary())
         for problem in found["problems"]:
             report.add_row("problem", problem)
-        report.add_row("TV(target, model) <=", f"{float(Fraction(found['total_variation'])):.6g}")
+        above = float(Fraction(found["total_variation"]))
+        nothing = " (says nothing)" if above >= 1 else ""
+        report.add_row("TV(target, model) <=", f"{above:.6g}{nothing}")
         report.add_row("except with probability", found["delta"])
         report.add_row("fresh words, failing", f"{found['tested_words']:,}, {found['failing']}")
         report.add_row("distinct prefixes asked", f"{found['prefixes']:,}")
@@ -588,6 +590,8 @@ def learn_table(value: dict[str, Any], target: LanguageModel) -> Table:
         ("tokens submitted", f"{queries['tokens']:,}"),
         ("words drawn", f"{queries['words']:,}"),
     ]
+    if isinstance(target, RealModel) and target.surveyed:
+        rows.append(("asked to choose tokens", f"{target.surveyed:,}"))
     if "journal" in value:
         shown = ", ".join(f"{value['journal'][x]:,}" for x in ("asked", "remembered"))
         rows.append(("journal: asked, remembered", shown))
@@ -612,6 +616,9 @@ def certified(found: dict[str, Any] | None) -> str:
     if found is None:
         return "none"
     above, risk = (float(parse(found[name])) for name in ("total_variation", "delta"))
+    if above >= 1:
+        failing, words = found["failing"], found["tested_words"]
+        return f"says nothing: TV <= 1 ({failing:,} of {words:,} fresh words fail)"
     return f"TV <= {above:.6g}, wrong with probability <= {risk:.3g}"
 
 

@@ -60,6 +60,10 @@ class UndecidedError(LlrError):
     """Report a comparison that stayed open at the highest precision allowed."""
 
 
+class WorkersError(LlrError):
+    """Report worker processes that cannot be reached, or cannot do what they are asked."""
+
+
 class TooLargeError(LlrError):
     """Report an enumeration that would visit more nodes than its limit."""
 

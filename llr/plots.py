@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from llr.errors import InputError
 from llr.models.files import check_writable
 
@@ -120,6 +122,34 @@ def plot_divergences(
     axes.set_yscale("log")
     ticks = sorted({size for points in curves.values() for size, _, _ in points})
     axes.set_xticks(ticks, [f"{size:,}" for size in ticks], minor=False)
+    _save(figure, axes, path, beside=True)
+
+
+def plot_spreads(
+    path: Path,
+    title: str,
+    along: str,
+    up: str,
+    curves: Mapping[str, Sequence[tuple[float, float, float, float]]],
+) -> None:
+    """Draw medians with the ranges that they are taken from, log-log.
+
+    Args:
+        path: of the SVG file.
+        title: above the axes.
+        along: what the size is.
+        up: what the numbers are.
+        curves: per label (size, least, median, largest), all positive, by size.
+    """
+    figure, axes = _axes(title, along, up)
+    for label, points in curves.items():
+        sizes, least, middle, largest = (np.array(x) for x in zip(*points, strict=True))
+        ends = (middle - least, largest - middle)
+        axes.errorbar(sizes, middle, yerr=ends, marker="o", capsize=2, label=label)
+    axes.set_xscale("log", base=2)
+    axes.set_yscale("log")
+    ticks = sorted({point[0] for points in curves.values() for point in points})
+    axes.set_xticks(ticks, [f"{size:g}" for size in ticks], minor=False)
     _save(figure, axes, path, beside=True)
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from llr.errors import InputError
 from llr.learning.learned import LearnedModel, learned_from_json, learned_to_json
+from llr.learning.nested import most_stems
 from llr.models.base import LanguageModel, UniformModel
 from llr.models.files import (
+    MAX_BYTES,
     isan_from_json,
     isan_to_json,
     read_json,
@@ -20,6 +22,9 @@ from llr.models.files import (
 from llr.models.isan import Isan
 from llr.models.targets import FAMILIES, family_target
 from llr.oracles.sources import SOURCES
+
+LINE_BYTES = 32
+"""A float on a line of its own takes no more, the blanks before it included."""
 
 READERS: Mapping[str, Callable[[Mapping[str, Any]], LanguageModel]] = {
     "isan": isan_from_json,
@@ -50,6 +55,44 @@ def save(model: LanguageModel, path: str | Path) -> None:
         InputError: this kind of model has no file format, or the folder cannot be written.
     """
     write_json(path, to_json(model))
+
+
+def check_room(
+    path: str, alphabet_size: int, horizon: int, rank: int, stationary: bool, relaxed: bool
+) -> None:
+    """Raise InputError if a learned model might make a file too large to be read again.
+
+    Args:
+        path: of the file.
+        others: see :func:`most_bytes`.
+    """
+    needed = most_bytes(alphabet_size, horizon, rank, stationary, relaxed)
+    if needed > MAX_BYTES:
+        expected = f"left out: the model may need {needed:,} bytes, and {MAX_BYTES:,} are read"
+        raise InputError("--out", path, expected)
+
+
+def most_bytes(alphabet_size: int, horizon: int, rank: int, stationary: bool, relaxed: bool) -> int:
+    """Return how large the file of a learned float64 model may be.
+
+    Args:
+        alphabet_size, horizon: k and T.
+        rank: the most histories per cut, or the dimension.
+        stationary: whether all steps are one.
+        relaxed: whether the model is a table for chain programs, of limited rank.
+    """
+    k, t, r = alphabet_size, horizon, rank
+    if relaxed:
+        futures = k * most_stems(k, r)
+        cuts = max(1, t - 1)
+        numbers = cuts * (r * futures * (k + 1) + (r + futures) * t) + k
+        lists = cuts * (2 * r + futures) + k
+    else:
+        steps, readouts = (1, 1) if stationary else (t - 1, t)
+        numbers = r + (steps * r + readouts) * k * r
+        lists = (steps * r + readouts) * k
+    # each list has a line for either end, and outer lists have their own
+    return LINE_BYTES * (numbers + 2 * lists + 4 * (t + k * t + 8))
 
 
 def to_json(model: LanguageModel) -> dict[str, Any]:

@@ -5,7 +5,8 @@ to the laws along them.  Fresh words, drawn through a ledger of their own, say h
 
     KL per token = mean over words y and t < T of KL(target(. | y_{1:t}) || model(. | y_{1:t})),
 
-where the inner divergence is computed from whole laws, not sampled.
+where the inner divergence is computed from whole laws, not sampled.  The same mean of total
+variations lies in [0, 1], so that the words bound its expectation with no assumption.
 """
 
 from __future__ import annotations
@@ -13,16 +14,22 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
+from flint import fmpq
 
+from llr.baselines import ngrams
 from llr.baselines.distillation import Distilled
-from llr.baselines.ngrams import best_ngram
 from llr.errors import InputError
+from llr.learning.certificate import mean_limit
 from llr.learning.lean import LeanLearner, LeanSchedule
-from llr.learning.shared import chosen_stems, fit_shared
+from llr.learning.learned import LearnedModel
+from llr.learning.nested import NestedTable
+from llr.learning.shared import Predictor, chosen_stems, fit_shared
+from llr.learning.shared import divergence as mean_divergence
 from llr.models.isan import Isan
+from llr.models.network import Network
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT
@@ -33,17 +40,16 @@ from llr.oracles.protocol import LogitOracle, model_oracle
 SURROGATE = "low-rank network"
 SOFT, HARD = "soft n-gram", "hard n-gram"
 DISTILLED = "distilled GRU"
-LEAN = "lean learner"
+LEAN, RELAXED = "lean learner", "relaxed lean learner"
+
+RISK = fmpq(1, 100)
+"""That one of the bounds on next-token distances is wrong."""
+
+GRID = 1 << 10
+"""Distances are rounded up to multiples of 1/GRID before they are bounded."""
 
 CHUNK = 64
 """Words whose prefixes a model is asked for at once."""
-
-
-class Predictor(Protocol):
-    """Anything that predicts the next token at the prefixes of a corpus."""
-
-    def logs(self, corpus: Corpus) -> list[floats.Array]:
-        """Return the logarithms of next-token laws, layer by layer."""
 
 
 @dataclass(frozen=True)
@@ -54,11 +60,15 @@ class Divergence:
         mean: in nats.
         error: its standard error; the words are independent.
         positions: the mean at each position t = 0..T-1.
+        distance: the mean next-token total variation.
+        distance_limit: a bound on its expectation, wrong with probability at most RISK.
     """
 
     mean: float
     error: float
     positions: tuple[float, ...]
+    distance: float
+    distance_limit: float
 
 
 @dataclass(frozen=True)
@@ -68,12 +78,13 @@ class Entry:
     Attributes:
         learner: its name, and what it chose.
         rank: dimension of the network; None for others.
-        budget: calls it was allowed.
+        budget: calls it was allowed; 0 for those that take what they need.
         calls: distinct prefixes that it asked, counted at the ledger.
         parameters: numbers that the model holds.
         seconds: of fitting, without the calls.
-        divergence: on fresh words.
-        model: the network, None for others.
+        words: fresh words that it was measured on.
+        divergence: on those.
+        model: the network or the relaxed programs, None for others.
     """
 
     learner: str
@@ -82,8 +93,9 @@ class Entry:
     calls: int
     parameters: int
     seconds: float
+    words: int
     divergence: Divergence
-    model: Isan | None = field(repr=False)
+    model: Isan | LearnedModel | None = field(repr=False)
 
     def as_json(self) -> dict[str, Any]:
         """Return all but the model as a JSON value."""
@@ -97,6 +109,9 @@ class Entry:
             "kl": self.divergence.mean,
             "standard_error": self.divergence.error,
             "by_position": list(self.divergence.positions),
+            "words": self.words,
+            "next_token_tv": self.divergence.distance,
+            "next_token_tv_limit": self.divergence.distance_limit,
         }
 
 
@@ -111,21 +126,39 @@ def divergence(logs: Sequence[floats.Array], corpus: Corpus) -> Divergence:
     n = counts.sum()
     if n < 2:
         raise InputError("words", int(n), "at least 2")
-    by_word = np.zeros(len(counts))
+    by_word, distances = np.zeros(len(counts)), np.zeros(len(counts))
     positions = []
     for layer, guess in zip(corpus.layers, logs, strict=True):
-        apart = (np.exp(layer.logs) * (layer.logs - guess)).sum(axis=1)[layer.places]
+        law = np.exp(layer.logs)
+        apart = (law * (layer.logs - guess)).sum(axis=1)[layer.places]
         positions.append(float(counts @ apart / n))
         by_word += apart / len(corpus.layers)
+        gaps = np.abs(law - np.exp(guess)).sum(axis=1) / 2
+        distances += gaps[layer.places] / len(corpus.layers)
     mean = float(counts @ by_word / n)
     spread = float(counts @ (by_word - mean) ** 2 / (n - 1))
-    return Divergence(mean, (spread / n) ** 0.5, tuple(positions))
+    return Divergence(
+        mean,
+        (spread / n) ** 0.5,
+        tuple(positions),
+        float(counts @ distances / n),
+        _limit(distances, counts),
+    )
+
+
+def _limit(distances: floats.Array, counts: floats.Array) -> float:
+    """Return a bound on the mean of independent distances in [0, 1]."""
+    steps = np.minimum(np.ceil(distances * GRID + 1e-6), GRID).astype(np.int64)
+    values, places = np.unique(steps, return_inverse=True)
+    many = np.bincount(places, counts).astype(np.int64)
+    sums = {fmpq(v, GRID): n for v, n in zip(values.tolist(), many.tolist(), strict=True)}
+    return float(mean_limit(sums, RISK))
 
 
 class OfModel:
-    """The predictions of a float64 network, through its own oracle."""
+    """The predictions of a float64 model, through its own oracle."""
 
-    def __init__(self, model: Isan) -> None:
+    def __init__(self, model: Isan | LearnedModel) -> None:
         self._model = model
 
     def logs(self, corpus: Corpus) -> list[floats.Array]:
@@ -142,11 +175,19 @@ class OfModel:
 
 
 def measured_on(
-    oracle: LogitOracle, alphabet_size: int, horizon: int, words: int, seed: int
+    oracle: LogitOracle, alphabet_size: int, horizon: int, words: int, seed: int, stream: int = 1
 ) -> tuple[Corpus, int]:
-    """Return fresh words to measure on, and the calls that they cost."""
+    """Return fresh words to measure on, and the calls that they cost.
+
+    Args:
+        oracle: the target's, float64.
+        alphabet_size, horizon: k and T.
+        words: how many.
+        seed: of all draws.
+        stream: which of the seed's streams they come from; learners draw from 0, 2 and 3.
+    """
     ledger = Ledger(oracle, alphabet_size, horizon, FLOAT64)
-    drawn = draw(ledger, words, horizon, np.random.default_rng([seed, 1]))
+    drawn = draw(ledger, words, horizon, np.random.default_rng([seed, stream]))
     return corpus_of(drawn, ledger.block), ledger.counts.distinct_prefixes
 
 
@@ -159,6 +200,7 @@ def surrogates(
     seed: int,
     distill: bool = False,
     lean: Sequence[int] = (),
+    few: Corpus | None = None,
 ) -> Iterator[Entry]:
     """Fit every learner at every budget and yield how good it is.
 
@@ -170,25 +212,33 @@ def surrogates(
         seed: of all draws.
         distill: whether to train a GRU too; needs torch.
         lean: ranks of nested tables, one per cut, which take as many calls as they need.
+        few: fresh words for the relaxed chain programs of the nested tables, a linear program for
+            each prefix; None: those are left out.
     """
     k, horizon = fresh.alphabet_size, len(fresh.layers)
 
     def entry(
-        name: str, budget: int, ledger: Ledger, rank: int | None, fit: Callable[[], Any]
+        name: str,
+        budget: int,
+        ledger: Ledger,
+        rank: int | None,
+        fit: Callable[[], Any],
+        judges: Corpus = fresh,
     ) -> Entry:
         begun = time.perf_counter()
         found = fit()
         seconds = time.perf_counter() - begun
-        model = found if isinstance(found, Isan) else None
+        model = found if isinstance(found, Isan | LearnedModel) else None
         predictor: Predictor = found if model is None else OfModel(model)
         return Entry(
-            learner=name if model is not None or name == DISTILLED else f"{name}, {found.order}",
+            learner=f"{name}, {found.order}" if isinstance(found, ngrams.Ngram) else name,
             rank=rank,
             budget=budget,
             calls=ledger.counts.distinct_prefixes,
             parameters=found.parameters if model is None else _size(model),
             seconds=seconds,
-            divergence=divergence(predictor.logs(fresh), fresh),
+            words=int(judges.counts.sum()),
+            divergence=divergence(predictor.logs(judges), judges),
             model=model,
         )
 
@@ -196,8 +246,12 @@ def surrogates(
         ledger = Ledger(oracle, k, horizon, FLOAT64)
         words = draw_within(ledger, budget, horizon, np.random.default_rng([seed, 0]))
         corpus = corpus_of(words, ledger.block)
-        yield entry(HARD, budget, ledger, None, lambda c=corpus: best_ngram(c, False, seed))  # type: ignore[misc]
-        yield entry(SOFT, budget, ledger, None, lambda c=corpus: best_ngram(c, True, seed))  # type: ignore[misc]
+        for name, soft in ((HARD, False), (SOFT, True)):
+
+            def ngram(c=corpus, s=soft) -> ngrams.Ngram:  # type: ignore[no-untyped-def]
+                return _best_ngram(c, s, seed, fresh)
+
+            yield entry(name, budget, ledger, None, ngram)
         if distill:
             yield entry(DISTILLED, budget, ledger, None, lambda c=corpus: Distilled(c, seed))  # type: ignore[misc]
         for rank in ranks:
@@ -214,16 +268,48 @@ def surrogates(
 
             yield entry(SURROGATE, budget, table, rank, network)
     for rank in lean:
-        table = Ledger(oracle, k, horizon, FLOAT64)
+        ledger = Ledger(oracle, k, horizon, FLOAT64)
+        built: list[NestedTable] = []
 
-        def nested(a=table, r=rank) -> Isan:  # type: ignore[no-untyped-def]
-            return _nested(a, k, horizon, r, seed)
+        def nested(a=ledger, r=rank, b=built) -> Isan:  # type: ignore[no-untyped-def]
+            found = _nested(a, k, horizon, r, seed)
+            b.append(found)
+            return found.isan(NAT)
 
-        yield entry(LEAN, 0, table, rank, nested)
+        yield entry(LEAN, 0, ledger, rank, nested)
+        if few is not None:
+
+            def relaxed(b=built) -> LearnedModel:  # type: ignore[no-untyped-def]
+                return LearnedModel(b[0].table(), NAT, relaxed=True)
+
+            yield entry(RELAXED, 0, ledger, rank, relaxed, few)
 
 
-def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> Isan:
-    """Return the network of nested tables of limited rank; nothing is drawn to measure it."""
+def drawn(entry: Entry, n: int, rng: np.random.Generator) -> floats.Array:
+    """Return words from the model of an entry that has one."""
+    model = entry.model
+    assert model is not None
+    if isinstance(model, Isan):
+        return Network(model).words(n, rng)
+    ledger = Ledger(model_oracle(model, FLOAT64), model.alphabet_size, model.horizon, FLOAT64)
+    words = draw(ledger, n, model.horizon, rng)
+    found = np.repeat(np.array(list(words)), list(words.values()), axis=0)
+    return rng.permutation(found)
+
+
+def _best_ngram(corpus: Corpus, soft: bool, seed: int, fresh: Corpus) -> ngrams.Ngram:
+    """Return the n-gram model of the order that does best on the very words it is measured on.
+
+    No other learner is given such an advantage.
+    """
+    most = ngrams.orders(corpus)
+    whole = ngrams.Ngram(corpus, most, soft, np.random.default_rng(seed))
+    found = [whole.of_order(n) for n in range(1, most + 1)]
+    return min(found, key=lambda n: mean_divergence(n, fresh))
+
+
+def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> NestedTable:
+    """Return the lean learner's tables of limited rank; nothing is drawn to measure them."""
     schedule = LeanSchedule(
         threshold=0.5,
         slack=1e-9,
@@ -244,11 +330,13 @@ def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> Isan:
     )
     for _ in learner.epochs():
         pass
-    return learner.table.isan(NAT)
+    return learner.table
 
 
-def _size(model: Isan) -> int:
-    """Return how many numbers a network holds, those that steps share once."""
+def _size(model: Isan | LearnedModel) -> int:
+    """Return how many numbers a model holds, those that steps share once."""
+    if isinstance(model, LearnedModel):
+        return sum(len(cut.histories) * len(cut.columns) for cut in model.table.cuts)
     steps = {id(step): step for step in model.transitions}
     d, k = model.dimension, model.alphabet_size
     return d + len(steps) * k * d * d + len({id(b) for b in model.readouts}) * k * d

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -70,6 +70,80 @@ def power_law(sizes: Sequence[float], measurements: Sequence[float]) -> PowerLaw
     error = float(np.sqrt(residuals @ residuals / freedom / spread))
     half = STUDENT[min(freedom, len(STUDENT)) - 1] * error
     return PowerLaw(slope, float(np.exp(level)), slope - half, slope + half)
+
+
+@dataclass(frozen=True)
+class JointPowerLaw:
+    """A fit of ``measurement = factor * size_1 ** exponent_1 * size_2 ** exponent_2 * ...``.
+
+    Attributes:
+        exponents: one per size.
+        intervals: 95 % confidence intervals for them, as for :class:`PowerLaw`.
+        factor: of the product.
+        points: how many measurements there were.
+    """
+
+    exponents: tuple[float, ...]
+    intervals: tuple[tuple[float, float], ...]
+    factor: float
+    points: int
+    _inverse: floats.Array = field(repr=False)
+    _error: float = field(repr=False)
+
+    def at(self, sizes: Sequence[float]) -> tuple[float, float, float]:
+        """Return what the law says at a point, with the ends of a 95 % prediction interval.
+
+        The interval knows the scatter of the points and the distance from them, and nothing of a
+        law that is another one far from them.
+        """
+        x = np.array([1.0, *np.log(np.array(sizes, dtype=float))])
+        level = float(x[1:] @ np.array(self.exponents)) + math.log(self.factor)
+        freedom = self.points - len(x)
+        half = student(freedom, 0.025) * self._error * math.sqrt(1 + float(x @ self._inverse @ x))
+        return math.exp(level), math.exp(level - half), math.exp(level + half)
+
+
+def joint_power_law(
+    sizes: Sequence[Sequence[float]], measurements: Sequence[float]
+) -> JointPowerLaw:
+    """Fit a power law of several sizes by least squares on logarithms.
+
+    Args:
+        sizes: one row of positive numbers per measurement.
+        measurements: positive numbers, at least two more than there are sizes in a row.
+
+    Raises:
+        InputError: there are too few points, a number is not positive, or the sizes do not vary
+            independently.
+
+    >>> law = joint_power_law([(1, 1), (2, 1), (1, 2), (2, 2), (4, 4)], [3, 6, 12, 24, 192])
+    >>> [round(x, 9) for x in (*law.exponents, law.factor, law.at((8, 1))[0])]
+    [1.0, 2.0, 3.0, 24.0]
+    """
+    many = len(measurements)
+    width = len(sizes[0]) if sizes else 0
+    if len(sizes) != many or many < width + 2:
+        shown = ShownAs(f"{len(sizes)} and {many} of them")
+        raise InputError("sizes and measurements", shown, f"of one length, at least {width + 2}")
+    flat = _logarithms([x for row in sizes for x in row], "sizes")
+    design = np.column_stack([np.ones(many), flat.reshape(many, width)])
+    y = _logarithms(measurements, "measurements")
+    if np.linalg.matrix_rank(design) <= width:
+        raise InputError("sizes", ShownAs("dependent"), "varied independently")
+    inverse = np.linalg.inv(design.T @ design)
+    found = np.linalg.lstsq(design, y, rcond=None)[0]
+    freedom = many - width - 1
+    residuals = y - design @ found
+    error = math.sqrt(float(residuals @ residuals) / freedom)
+    halves = student(freedom, 0.025) * error * np.sqrt(np.diag(inverse))
+    return JointPowerLaw(
+        tuple(found[1:].tolist()),
+        tuple(zip((found - halves)[1:].tolist(), (found + halves)[1:].tolist(), strict=True)),
+        math.exp(found[0]),
+        many,
+        inverse,
+        error,
+    )
 
 
 def student(freedom: int, tail: float) -> float:

@@ -66,6 +66,13 @@ def check_prompt(prompt: Word, horizon: int, steps: int, argument: str = "prompt
         raise InputError(argument, prompt, expected)
 
 
+def check_number(number: int, alphabet_size: int, prompt: Word) -> None:
+    """Raise InputError unless there are so many histories of the prompt's length beside it."""
+    most = alphabet_size ** len(prompt) - 1
+    if number > most:
+        raise InputError("histories", number, f"at most {most}, the others of the prompt's length")
+
+
 def drawn_histories(
     ledger: Ledger, setting: Setting, prompt: Word, number: int, rng: np.random.Generator
 ) -> list[Word]:
@@ -74,9 +81,7 @@ def drawn_histories(
     Raises:
         InputError: there are too few, or too few different ones came.
     """
-    most = setting.alphabet_size ** len(prompt) - 1
-    if number > most:
-        raise InputError("histories", number, f"at most {most}, the others of the prompt's length")
+    check_number(number, setting.alphabet_size, prompt)
     found: dict[Word, None] = {}
     for _ in range(ROUNDS):
         words = draw(ledger, setting, (), number, len(prompt), rng)

@@ -30,7 +30,9 @@ from llr.oracles.corpus import Corpus
 HELD_OUT = 8
 """One word in so many fits the mixing weights."""
 
-ORDERS = 4
+ORDERS = 6
+"""The largest order tried."""
+
 BUCKETS = 16
 STEPS = 24
 """Halvings of an interval that holds a mixing weight."""
@@ -70,8 +72,6 @@ class Ngram:
     Attributes:
         order, soft: as given.
         weights: per order 1..n, the mixing weight of each bucket.
-        held_out: per order 1..n, the mean cross-entropy, in nats, on the words left out of the
-            counts before they were counted too: of whole laws, or of tokens.
     """
 
     def __init__(self, corpus: Corpus, order: int, soft: bool, rng: np.random.Generator) -> None:
@@ -86,7 +86,6 @@ class Ngram:
         levels = self._levels(fitted)
         evidence = self._evidence(left)
         self.weights: list[floats.Array] = []
-        self.held_out: list[float] = []
         guess = np.full(evidence.shape, 1 / self._k)
         for length, level in enumerate(levels):
             seen, places = level.find(self._codes(left, length))
@@ -95,7 +94,6 @@ class Ngram:
             )
             guess = _mixed(guess, seen, level, places, weights)
             self.weights.append(weights)
-            self.held_out.append(float(-(evidence * np.log(guess)).sum() / evidence.sum()))
         self._found = self._levels(corpus)
 
     @property
@@ -116,7 +114,7 @@ class Ngram:
         """Return the model of a smaller order that this one is built on."""
         found = copy.copy(self)
         found.order, found.weights = order, self.weights[:order]
-        found.held_out, found._found = self.held_out[:order], self._found[:order]
+        found._found = self._found[:order]
         return found
 
     def _levels(self, corpus: Corpus) -> list[_Level]:
@@ -146,10 +144,13 @@ class Ngram:
         return codes
 
 
-def best_ngram(corpus: Corpus, soft: bool, seed: int, most: int = ORDERS) -> Ngram:
-    """Return the n-gram model, n <= most, that does best on the words left out of the counts."""
-    found = Ngram(corpus, most, soft, np.random.default_rng(seed))
-    return found.of_order(1 + int(np.argmin(found.held_out)))
+def orders(corpus: Corpus, most: int = ORDERS) -> int:
+    """Return the largest order up to ``most`` that makes sense for a corpus.
+
+    Orders beyond T see no more than order T, and a context must fit into one number.
+    """
+    fitting = 1 + int(np.log(MAX_CONTEXTS) / np.log(corpus.alphabet_size + 1))
+    return min(most, len(corpus.layers), fitting)
 
 
 def _mixing(

@@ -157,21 +157,25 @@ def lingen(
         raise InputError("--prompt", "", "given, or --prompts")
     if plot is not None:
         plots.check_folder("--plot", plot, (plots.HISTORIES,))
+    readable = None if file is None else _read(file)
     model = llr.target(target)
     other = None if checkpoint is None else llr.target(checkpoint)
+    # all that can be refused before a real model is asked which tokens are frequent
+    if other is not None:
+        _check_sizes(model, other, str(checkpoint))
     if many:
-        _check_horizons((0,) * tokens, model, other, plan.steps, "--length")
+        _check_prompt((0,) * tokens, model, other, plan, "--length")
+    for prompt in written:
+        _check_prompt(_ids(model, prompt), model, other, plan, "--prompt")
     rng_prompts, rng_histories, rng = np.random.default_rng(start).spawn(3)
     with opened(journal, max_calls) as asked:
         setting = _setting(model, asked.oracle(model, FLOAT64, {"target": target}))
         second = None
         if other is not None:
             second = _setting(other, asked.oracle(other, FLOAT64, {"target": str(checkpoint)}))
-            _check_pair(model, other, str(checkpoint))
+            _check_tokens(model, other, str(checkpoint))
         all_prompts = [_prompt(model, text) for text in written]
-        for p in all_prompts:
-            _check_horizons(p, model, other, plan.steps, "--prompt")
-        body = None if file is None else _tokens(model, file)
+        body = None if readable is None else _tokens(model, readable)
         cut = 0 if body is None else len(body) - len(body) // PROMPTS_SHARE
         drawing = setting.ledger()
         if many and body is not None:
@@ -179,14 +183,23 @@ def lingen(
         elif many:
             all_prompts += draw(drawing, setting, (), many, tokens, rng_prompts)
         outcomes = []
+        given: list[list[Word] | None] = [None] * len(all_prompts)
+        if body is not None:
+            given = [
+                study.windows(body[:cut], p, len(p), plan.sizes[-1], rng_histories)
+                for p in all_prompts
+            ]
         for number, p in enumerate(all_prompts, start=1):
-            given = None
-            if body is not None:
-                given = study.windows(body[:cut], p, len(p), plan.sizes[-1], rng_histories)
             with progress(f"LINGEN, prompt {number} of {len(all_prompts)}"):
                 outcomes.append(
                     study.try_prompt(
-                        setting, p, plan, rng.spawn(1)[0], given, second, number <= shown
+                        setting,
+                        p,
+                        plan,
+                        rng.spawn(1)[0],
+                        given[number - 1],
+                        second,
+                        number <= shown,
                     )
                 )
         rows = [_row(method, outcomes) for method in outcomes[0].divergences]
@@ -239,23 +252,41 @@ def _setting(model: LanguageModel, oracle: Any) -> Setting:
     return Setting(oracle, model.alphabet_size, model.horizon)
 
 
-def _check_pair(model: LanguageModel, other: LanguageModel, written: str) -> None:
-    """Raise InputError unless token a is the same token in both models."""
+def _check_sizes(model: LanguageModel, other: LanguageModel, written: str) -> None:
+    """Raise InputError unless two models have as many tokens."""
     if model.alphabet_size != other.alphabet_size:
         expected = f"of TARGET's alphabet size {model.alphabet_size} (it has {other.alphabet_size})"
         raise InputError("--checkpoint", written, expected)
     if isinstance(model, RealModel) and isinstance(other, RealModel):
         size = model.source.vocabulary_size
-        if other.source.vocabulary_size != size or model.tokens != other.tokens:
-            raise InputError("--checkpoint", written, "of TARGET's tokens: give both tokens=FILE")
+        if other.source.vocabulary_size != size:
+            raise InputError("--checkpoint", written, f"of TARGET's vocabulary of {size} tokens")
 
 
-def _check_horizons(
-    prompt: Word, model: LanguageModel, other: LanguageModel | None, steps: int, argument: str
+def _check_tokens(model: LanguageModel, other: LanguageModel, written: str) -> None:
+    """Raise InputError unless token a is the same token in both models."""
+    if not (isinstance(model, RealModel) and isinstance(other, RealModel)):
+        return
+    if model.tokens != other.tokens:
+        raise InputError("--checkpoint", written, "of TARGET's tokens: give both tokens=FILE")
+
+
+def _check_prompt(
+    prompt: Word, model: LanguageModel, other: LanguageModel | None, plan: Plan, argument: str
 ) -> None:
-    """Raise InputError unless the prompt and the steps fit the horizons of both models."""
+    """Raise InputError unless a prompt leaves room for the steps and has enough others beside it.
+
+    Args:
+        prompt: of the right length; what its tokens are does not matter.
+    """
     horizon = model.horizon if other is None else min(model.horizon, other.horizon)
-    study.check_prompt(prompt, horizon, steps, argument)
+    study.check_prompt(prompt, horizon, plan.steps, argument)
+    study.check_number(plan.sizes[-1], model.alphabet_size, prompt)
+
+
+def _ids(model: LanguageModel, written: str) -> Word:
+    """Return a prompt as ids of the source, or as tokens where there is none."""
+    return model.source.encode(written) if isinstance(model, RealModel) else _prompt(model, written)
 
 
 def _prompt(model: LanguageModel, written: str) -> Word:
@@ -272,12 +303,15 @@ def _prompt(model: LanguageModel, written: str) -> Word:
     return check_word(tokens, model.alphabet_size, len(tokens), "--prompt")
 
 
-def _tokens(model: LanguageModel, file: str) -> list[int]:
-    """Return the tokens of a text file, -1 for those that the model does not keep."""
+def _read(file: str) -> str:
     try:
-        written = Path(file).read_text(encoding="utf-8")
+        return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError("--text", file, f"a readable file in UTF-8 ({error})") from None
+
+
+def _tokens(model: LanguageModel, written: str) -> list[int]:
+    """Return the tokens of a text, -1 for those that the model does not keep."""
     if not isinstance(model, RealModel):
         return list(_prompt(model, written))
     place = {token: a for a, token in enumerate(model.tokens)}

@@ -17,7 +17,6 @@ from llr.asking import asking, oracle_options
 from llr.baselines import distillation
 from llr.errors import InputError
 from llr.learning.shared import chosen_stems
-from llr.models.network import Network
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.real import RealModel
 from llr.screen import (
@@ -33,6 +32,11 @@ from llr.screen import (
 
 CALLS, RANKS = PLOTS = ("surrogate-calls.svg", "surrogate-ranks.svg")
 TEXTS = 5
+
+LIMITS = (
+    "TV: the mean next-token distance, and a bound on its expectation, each wrong with probability "
+    f"{study.RISK}"
+)
 
 
 @click.command()
@@ -61,6 +65,12 @@ TEXTS = 5
     metavar="R,R,...",
     help="Ranks of nested tables, one per cut; they take the calls that they need.",
 )
+@click.option(
+    "--relaxed",
+    default=None,
+    metavar="N",
+    help="Predict by relaxed chain programs over those tables too, on N fresh words (slow).",
+)
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @oracle_options
 @seed_option
@@ -72,6 +82,7 @@ def surrogate(
     words: str,
     distill: bool,
     lean: str,
+    relaxed: str | None,
     plot: str | None,
     journal: str | None,
     max_calls: str | None,
@@ -87,13 +98,19 @@ def surrogate(
     sizes = parse_ascending(ranks, "--ranks", 2)
     nested = parse_ascending(lean, "--lean", 1) if lean else ()
     many, start = parse_integer(words, "--words", 2), parse_integer(seed, "--seed")
+    programs = None if relaxed is None else parse_integer(relaxed, "--relaxed", 2)
+    if programs is not None and not nested:
+        raise InputError("--relaxed", programs, "used with --lean")
     if distill:
         distillation.check_available("--distill", "given")
     if plot is not None:
         plots.check_folder("--plot", plot, PLOTS)
     model = llr.target(target)
     k, horizon = model.alphabet_size, model.horizon
-    least = horizon * len(chosen_stems(k, sizes[-1]))
+    stems = chosen_stems(k, sizes[-1])
+    if len(stems[-1]) > max(0, horizon - 2):
+        raise InputError("--ranks", ranks, f"small enough for stems within T = {horizon}")
+    least = horizon * len(stems)
     if budgets[0] < 2 * least:
         raise InputError(
             "--calls", calls, f"at least {2 * least} for T = {horizon} and these ranks"
@@ -102,6 +119,10 @@ def surrogate(
     with asking(model, FLOAT64, {"target": target}, journal, max_calls) as oracle:
         with progress("drawing fresh words"):
             fresh, asked = study.measured_on(oracle, k, horizon, many, start)
+            few = None
+            if programs is not None:
+                few, more = study.measured_on(oracle, k, horizon, programs, start, 4)
+                asked += more
         with progress(f"learning stand-ins for {target}"):
             entries.extend(
                 study.surrogates(
@@ -112,12 +133,20 @@ def surrogate(
                     seed=start,
                     distill=distill,
                     lean=nested,
+                    few=few,
                 )
             )
     nets = [e for e in entries if e.model is not None and e.learner == study.SURROGATE]
     best = min(nets, key=lambda e: e.divergence.mean)
-    assert best.model is not None
     rng = np.random.default_rng(start)
+    samples = {
+        "target": fresh.words[rng.permutation(len(fresh.words))[:TEXTS]],
+        "surrogate": study.drawn(best, TEXTS, rng),
+    }
+    if programs is not None:
+        found = [e for e in entries if e.learner == study.RELAXED]
+        least_off = min(found, key=lambda e: e.divergence.mean)
+        samples[study.RELAXED] = study.drawn(least_off, TEXTS, rng)
     value: dict[str, Any] = {
         "target": target,
         **({"restricted": model.description()} if isinstance(model, RealModel) else {}),
@@ -126,10 +155,8 @@ def surrogate(
         "measuring": asked,
         "learners": [e.as_json() for e in entries],
         "ahead": ahead(entries),
-        "samples": {
-            "target": _texts(model, fresh.words[rng.permutation(len(fresh.words))[:TEXTS]]),
-            "surrogate": _texts(model, Network(best.model).words(TEXTS, rng)),
-        },
+        "risk": str(study.RISK),
+        "samples": {whose: _texts(model, words) for whose, words in samples.items()},
     }
     if plot is not None:
         _draw(Path(plot), target, entries)
@@ -137,13 +164,17 @@ def surrogate(
         print_json(value)
         return
     show(_table(value))
+    chosen = model.surveyed if isinstance(model, RealModel) else 0
+    show(f"prefixes asked besides: to measure {asked:,}, to choose tokens {chosen:,}")
+    show(LIMITS)
     for budget, rank in value["ahead"].items():
         what = "no rank" if rank is None else f"ranks from {rank} on"
         show(f"{int(budget):,} calls: below the soft n-gram: {what}")
     for whose, texts in value["samples"].items():
         show(f"{whose}:")
         for text in texts:
-            click.echo(f"    {text}")
+            shown = text.replace("\n", "\\n")  # a text is one line
+            click.echo(f"    {shown}")
 
 
 def ahead(entries: Sequence[study.Entry]) -> dict[str, int | None]:
@@ -171,18 +202,20 @@ def _texts(model: Any, words: Any) -> list[str]:
 def _table(value: dict[str, Any]) -> Table:
     title = f"{value['target']}: KL per token on {value['words']:,} fresh words"
     found = table(
-        title, "learner", "rank", "calls", "numbers", "seconds", "KL, nats", "first, last"
+        title, "learner", "rank", "calls", "numbers", "s", "KL, nats", "first, last", "TV, bound"
     )
     for e in value["learners"]:
         positions = e["by_position"]
+        few = "" if e["words"] == value["words"] else f", {e['words']:,} words"
         found.add_row(
-            e["learner"],
+            e["learner"] + few,
             "" if e["rank"] is None else str(e["rank"]),
             f"{e['calls']:,}",
             f"{e['parameters']:,}",
             f"{e['seconds']:.1f}",
             f"{e['kl']:.4f} +- {e['standard_error']:.4f}",
             f"{positions[0]:.3f}, {positions[-1]:.3f}",
+            f"{e['next_token_tv']:.3f}, {e['next_token_tv_limit']:.3f}",
         )
     return found
 
@@ -192,16 +225,17 @@ def _draw(folder: Path, target: str, entries: Sequence[study.Entry]) -> None:
     by_calls: dict[str, list[tuple[int, float, float]]] = {}
     by_rank: dict[str, list[tuple[int, float, float]]] = {}
     levels: dict[str, float] = {}
-    for e in (e for e in entries if e.learner != study.LEAN):
+    for e in entries:
         name = e.learner.partition(",")[0]
-        label = name if e.rank is None else f"rank {e.rank}"
-        by_calls.setdefault(label, []).append((e.budget, e.divergence.mean, e.divergence.error))
+        found = e.divergence
+        network = e.learner == study.SURROGATE
+        label = f"rank {e.rank}" if network else name
+        by_calls.setdefault(label, []).append((e.budget or e.calls, found.mean, found.error))
         if e.rank is not None:
-            by_rank.setdefault(f"{e.budget:,} calls", []).append(
-                (e.rank, e.divergence.mean, e.divergence.error)
-            )
+            curve = f"{e.budget:,} calls" if network else name
+            by_rank.setdefault(curve, []).append((e.rank, found.mean, found.error))
         elif name == study.SOFT:
-            levels[f"{name}, {e.budget:,} calls"] = e.divergence.mean
+            levels[f"{name}, {e.budget:,} calls"] = found.mean
     title = f"stand-ins for {target}"
     up = "KL per token, nats"
     asked = "distinct prefixes asked"

@@ -16,7 +16,7 @@ from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
-from llr.learning.shared import learn_shared
+from llr.learning.shared import checked_stems, learn_shared
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
 from llr.models.isan import Isan, known_cut_ranks
 from llr.numbers import balls
@@ -246,6 +246,98 @@ def lean_schedule(
     return schedule, {"epsilon": epsilon, "delta": delta, "xi": xi, "p": p, "tau": tau}
 
 
+@dataclass(frozen=True)
+class Task:
+    """What a learning run is asked for, checked.
+
+    Attributes:
+        alphabet_size, horizon, unit: of the oracle.
+        epsilon, delta, xi: as rationals.
+        spread: how far two answers to one prefix may differ, in nats.
+        schedule: what the algorithm draws and tolerates.
+        parameters: see :class:`LearnResult`.
+    """
+
+    alphabet_size: int
+    horizon: int
+    unit: LogitUnit
+    epsilon: fmpq
+    delta: fmpq
+    xi: fmpq
+    spread: fmpq
+    schedule: LeanSchedule | Schedule
+    parameters: dict[str, fmpq | None]
+
+
+def task_of(
+    *,
+    alphabet_size: int | None,
+    horizon: int | None,
+    epsilon: object,
+    delta: object,
+    seed: int,
+    xi: object,
+    algorithm: str,
+    arithmetic: str,
+    unit: str | LogitUnit,
+    samples: int,
+    max_epochs: int,
+    rank: int | str | None,
+    relaxed: bool,
+    calls: int,
+    reproducible: float,
+) -> Task:
+    """Check everything about a learning run that can be checked before an oracle is asked.
+
+    Args:
+        reproducible: how far two answers to one prefix may differ, in nats.
+        others: see :func:`learn`.
+
+    Raises:
+        InputError: an argument is out of range.
+    """
+    numbers = named(arithmetic)
+    k = check_size(alphabet_size, 2, "alphabet_size")
+    t = check_size(horizon, 1, "horizon")
+    check_size(seed, 0, "seed")
+    check_size(samples, 1, "samples")
+    check_size(max_epochs, 1, "max_epochs")
+    if algorithm not in (*ALGORITHMS, SHARED):
+        raise InputError("algorithm", algorithm, "one of " + ", ".join((*ALGORITHMS, SHARED)))
+    wanted, risk = probability(epsilon, "epsilon"), probability(delta, "delta")
+    noise = allowed_noise(xi, wanted, t)
+    scale = unit if isinstance(unit, LogitUnit) else LogitUnit.parse(unit, "unit")
+    spread = decimal(reproducible, "reproducible")
+    # what is left of epsilon once every logit may be off by what two answers differ by
+    safe = wanted - t * spread if rank is None else wanted
+    if safe <= 0:
+        expected = (
+            f"above T x {text(spread)} = {text(t * spread)}, since two answers may differ by "
+            f"{text(spread)} nats (reproducible), unless a rank is given"
+        )
+        raise InputError("epsilon", ShownAs(epsilon), expected)
+    schedule: LeanSchedule | Schedule
+    if algorithm == "printed":
+        if rank is not None or relaxed:
+            given = ("relaxed", relaxed) if rank is None else ("rank", rank)
+            raise InputError(*given, 'left out, or used with algorithm "lean"')
+        schedule, parameters = printed_schedule(safe, risk, noise, t, samples, max_epochs)
+        last = max_epochs
+    else:
+        limit = _rank_limit(rank, relaxed, numbers)
+        if algorithm == SHARED:
+            if numbers is EXACT:
+                raise InputError("arithmetic", arithmetic, f'float, with algorithm "{SHARED}"')
+            if limit is None or limit < 2:
+                expected = f'an integer of at least 2, with algorithm "{SHARED}"'
+                raise InputError("rank", rank, expected)
+            checked_stems(k, t, limit, calls)
+        last = 1 if algorithm == SHARED else max_epochs
+        schedule, parameters = lean_schedule(safe, risk, noise, t, scale, numbers, last, limit)
+    _check_draws(schedule.validation_draws(last), epsilon)
+    return Task(k, t, scale, wanted, risk, noise, spread, schedule, parameters)
+
+
 def learn(
     oracle: LogitOracle | LanguageModel | Callable[[Word], Sequence[Any]],
     *,
@@ -311,67 +403,35 @@ def learn(
     """
     numbers = named(arithmetic)
     if isinstance(oracle, LanguageModel):
-        unit = oracle.unit
+        unit = oracle.unit if numbers is EXACT else NAT
         alphabet_size = oracle.alphabet_size if alphabet_size is None else alphabet_size
         horizon = oracle.horizon if horizon is None else horizon
-    k = check_size(alphabet_size, 2, "alphabet_size")
-    t = check_size(horizon, 1, "horizon")
+    task = task_of(
+        alphabet_size=alphabet_size,
+        horizon=horizon,
+        epsilon=epsilon,
+        delta=delta,
+        seed=seed,
+        xi=xi,
+        algorithm=algorithm,
+        arithmetic=arithmetic,
+        unit=unit,
+        samples=samples,
+        max_epochs=max_epochs,
+        rank=rank,
+        relaxed=relaxed,
+        calls=calls,
+        reproducible=getattr(oracle, "reproducible", 0),
+    )
+    k, t, scale, parameters = task.alphabet_size, task.horizon, task.unit, task.parameters
     if isinstance(oracle, LanguageModel):
         _same("alphabet_size", k, oracle.alphabet_size)
         _same("horizon", t, oracle.horizon)
-    check_size(seed, 0, "seed")
-    check_size(samples, 1, "samples")
-    check_size(max_epochs, 1, "max_epochs")
-    if algorithm not in (*ALGORITHMS, SHARED):
-        raise InputError("algorithm", algorithm, "one of " + ", ".join((*ALGORITHMS, SHARED)))
-    wanted, risk = probability(epsilon, "epsilon"), probability(delta, "delta")
-    noise = allowed_noise(xi, wanted, t)
-    scale = unit if isinstance(unit, LogitUnit) else LogitUnit.parse(unit, "unit")
-    asked, words = _as_oracle(oracle, numbers, words)
-    if isinstance(oracle, LanguageModel) and numbers is not EXACT:
-        scale = NAT
+    asked, words = _as_oracle(oracle, numbers, words)  # a real model may ask which tokens to keep
+    wanted, risk, noise, spread = task.epsilon, task.delta, task.xi, task.spread
     ledger = Ledger(asked, k, t, numbers)
-    spread = decimal(ledger.reproducible, "reproducible")
-    # what is left of epsilon once every logit may be off by what two answers differ by
-    safe = wanted - t * spread if rank is None else wanted
-    if safe <= 0:
-        expected = f"above {text(t * spread)}: two answers may differ by {text(spread)} nats"
-        raise InputError("epsilon", ShownAs(epsilon), expected)
     rng = np.random.default_rng(seed)
-    if algorithm == "lean":
-        limit = _rank_limit(rank, relaxed, numbers)
-        lean, parameters = lean_schedule(safe, risk, noise, t, scale, numbers, max_epochs, limit)
-        _check_draws(lean.validation_draws(max_epochs), epsilon)
-        outcome = _run_lean(
-            LeanLearner(
-                ledger,
-                alphabet_size=k,
-                horizon=t,
-                unit=scale,
-                arithmetic=numbers,
-                schedule=lean,
-                rng=rng,
-            ),
-            scale,
-            on_epoch,
-            relaxed,
-        )
-    elif algorithm == SHARED:
-        limit = _rank_limit(rank, relaxed, numbers)
-        if limit is None or limit < 2 or numbers is EXACT:
-            name, value = ("arithmetic", arithmetic) if numbers is EXACT else ("rank", rank)
-            expected = "float" if numbers is EXACT else "an integer of at least 2"
-            raise InputError(name, value, f'{expected}, with algorithm "{SHARED}"')
-        schedule, parameters = lean_schedule(safe, risk, noise, t, scale, numbers, 1, limit)
-        _check_draws(schedule.validation_draws(1), epsilon)
-        network = learn_shared(ledger, alphabet_size=k, horizon=t, rank=limit, calls=calls, rng=rng)
-        outcome = _measured(network, ledger, schedule.validation_draws(1), rng)
-    else:
-        if rank is not None or relaxed:
-            name, value = ("rank", rank) if rank is not None else ("relaxed", relaxed)
-            raise InputError(name, value, 'left out, or used with algorithm "lean"')
-        printed, parameters = printed_schedule(safe, risk, noise, t, samples, max_epochs)
-        _check_draws(printed.validation_draws(max_epochs), epsilon)
+    if isinstance(task.schedule, Schedule):
         outcome = _run_printed(
             PrintedLearner(
                 ledger,
@@ -380,11 +440,31 @@ def learn(
                 horizon=t,
                 unit=scale,
                 arithmetic=numbers,
-                schedule=printed,
+                schedule=task.schedule,
                 rng=rng,
             ),
             scale,
             on_epoch,
+        )
+    elif algorithm == SHARED:
+        limit = task.schedule.rank
+        assert limit is not None
+        network = learn_shared(ledger, alphabet_size=k, horizon=t, rank=limit, calls=calls, rng=rng)
+        outcome = _measured(network, ledger, task.schedule.validation_draws(1), rng)
+    else:
+        outcome = _run_lean(
+            LeanLearner(
+                ledger,
+                alphabet_size=k,
+                horizon=t,
+                unit=scale,
+                arithmetic=numbers,
+                schedule=task.schedule,
+                rng=rng,
+            ),
+            scale,
+            on_epoch,
+            relaxed,
         )
     certificate = None
     parameters["epsilon"] = wanted

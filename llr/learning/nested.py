@@ -32,6 +32,11 @@ OVERSAMPLING = 2
 """Independent columns per basis history where rows are noisy or the rank is limited."""
 
 
+def most_stems(alphabet_size: int, rank: int) -> int:
+    """Return how many stems a cut has at most where the rank is limited."""
+    return max(1, -(-OVERSAMPLING * rank // (alphabet_size - 1)))
+
+
 class NestedTable:
     """Basis histories and stems at every cut, grown by asking.
 

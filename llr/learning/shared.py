@@ -23,7 +23,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain, islice, product
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -128,13 +128,27 @@ def learn_shared(
     Raises:
         InputError: the rank needs stems longer than the horizon allows, or the budget is too small.
     """
-    check_size(rank, 2, "rank")
-    stems = chosen_stems(alphabet_size, rank)
-    if horizon > 1 and len(stems[-1]) > horizon - 2:
-        raise InputError("rank", rank, f"small enough for stems within T = {horizon}")
+    stems = checked_stems(alphabet_size, horizon, rank, calls)
     words = draw_within(ledger, calls // len(stems), horizon, rng)
     corpus = corpus_of(words, ledger.block)
     return fit_shared(corpus, rank, rng, stems, ledger).isan(horizon)
+
+
+def checked_stems(alphabet_size: int, horizon: int, rank: int, calls: int) -> list[Word]:
+    """Return the stems that a rank calls for.
+
+    Raises:
+        InputError: as for :func:`learn_shared`.
+    """
+    check_size(rank, 2, "rank")
+    stems = chosen_stems(alphabet_size, rank)
+    if len(stems[-1]) > max(0, horizon - 2):
+        raise InputError("rank", rank, f"small enough for stems within T = {horizon}")
+    if calls < horizon * len(stems):
+        raise InputError(
+            "calls", calls, f"at least {horizon * len(stems)}, {horizon} for each stem"
+        )
+    return stems
 
 
 def chosen_stems(alphabet_size: int, rank: int) -> list[Word]:
@@ -180,7 +194,14 @@ def fit_shared(
     return found
 
 
-def divergence(model: Recurrence, corpus: Corpus) -> float:
+class Predictor(Protocol):
+    """Anything that predicts the next token at the prefixes of a corpus."""
+
+    def logs(self, corpus: Corpus) -> list[floats.Array]:
+        """Return the logarithms of next-token laws, layer by layer."""
+
+
+def divergence(model: Predictor, corpus: Corpus) -> float:
     """Return the mean KL(target || model) per token along the words of a corpus, in nats."""
     total = 0.0
     with np.errstate(over="ignore", invalid="ignore"):

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from flint import fmpq
 
-from llr.models.base import Word
+from llr.errors import InputError
+from llr.models.base import LanguageModel, Word
+from llr.numbers.arithmetic import EXACT, Arithmetic
 from llr.numbers.perturbations import NOISES, largest_error
 from llr.numbers.rational import RationalRow, centred
 from llr.numbers.units import LogitUnit
-from llr.oracles.protocol import LogitOracle
+from llr.oracles.protocol import FloatOracle, LogitOracle, ModelOracle
 
-__all__ = ["NOISES", "NoisyOracle"]
+__all__ = ["NOISES", "NoisyOracle", "noisy_oracle"]
 
 
 class NoisyOracle:
@@ -45,3 +47,19 @@ class NoisyOracle:
             self._perturb(centred(list(row)), self.amplitude, self._seed, prefix)
             for prefix, row in zip(prefixes, self._oracle.logits(prefixes), strict=True)
         ]
+
+
+def noisy_oracle(
+    model: LanguageModel, numbers: Arithmetic, noise: str, xi: fmpq, seed: int
+) -> LogitOracle | None:
+    """Return the oracle that errs as the command line says; None: the model's own answers.
+
+    Raises:
+        InputError: the noise is unknown, or the model has float64 logits.
+    """
+    if noise == "none":
+        return None
+    if model.arithmetic is not EXACT:
+        raise InputError("--noise", noise, "none: the target has float64 logits")
+    oracle = NoisyOracle(ModelOracle(model), noise, xi, model.unit, seed)
+    return oracle if numbers is EXACT else FloatOracle(oracle, model)

@@ -9,6 +9,7 @@ frequent first where they were chosen by frequency.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import islice
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -18,12 +19,15 @@ from llr.models.base import LanguageModel, State, Word, check_size
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64, Row
 from llr.numbers.units import NAT
-from llr.oracles.ledger import Ledger
+from llr.oracles.ledger import centred_answers
 from llr.oracles.protocol import LogitOracle
 from llr.oracles.sampling import RowThresholds, grown, split
 
 SURVEYED = 256
 """Words drawn to see which tokens are frequent."""
+
+MOST_KEPT = 1 << 26
+"""So many logits of these words, of the shortest prefixes first, wait until tokens are chosen."""
 
 
 class Source(Protocol):
@@ -92,6 +96,32 @@ class Restricted:
         return self._source.logits(sequences, None if self._all else self._tokens)
 
 
+class Surveyed:
+    """An oracle some of whose answers are known from the survey: those are not asked again.
+
+    Args:
+        oracle: who answers the rest.
+        rows: logits of the kept tokens at prefixes of kept tokens.
+    """
+
+    def __init__(self, oracle: LogitOracle, rows: Mapping[Word, floats.Array]) -> None:
+        self._oracle, self._rows = oracle, rows
+        self.reproducible = getattr(oracle, "reproducible", 0)
+
+    def logits(self, prefixes: Sequence[Word]) -> Any:
+        """Return the oracle's answers, at known prefixes those of the survey."""
+        new = [p for p in prefixes if p not in self._rows]
+        answers = self._oracle.logits(new) if new else ()
+        if len(new) == len(prefixes) or len(answers) != len(new):
+            return answers  # as it is: whoever asked checks it
+        rest = iter(answers)
+        return np.array([self._rows[p] if p in self._rows else next(rest) for p in prefixes])
+
+    def fresh(self, prefixes: Sequence[Word]) -> Any:
+        """Return answers past whatever remembers them."""
+        return getattr(self._oracle, "fresh", self._oracle.logits)(prefixes)
+
+
 class RealModel(LanguageModel):
     """A real model with a horizon, a prompt and k of its tokens.
 
@@ -106,6 +136,7 @@ class RealModel(LanguageModel):
     Attributes:
         source: the source.
         prompt: the ids of the prompt.
+        surveyed: how many prefixes were asked to choose the tokens.
 
     Raises:
         InputError: a size or an id is out of range.
@@ -135,8 +166,10 @@ class RealModel(LanguageModel):
         if self.alphabet_size > v:
             raise InputError("alphabet_size", size, f"at most {v}, the vocabulary's size")
         self.prompt = prompt
+        self.surveyed = 0
         self._wrap: Wrap = _as_it_is
         self._oracle: LogitOracle | None = None
+        self._rows: dict[Word, floats.Array] = {}
 
     def through(self, wrap: Wrap) -> None:
         """Let every question pass through a wrapper, those about frequent tokens included.
@@ -144,6 +177,11 @@ class RealModel(LanguageModel):
         Must be called before anything is asked.
         """
         self._wrap = wrap
+
+    @property
+    def reproducible(self) -> float:
+        """How far two answers to the same question may differ, in nats."""
+        return self.source.reproducible
 
     @property
     def tokens(self) -> Word:
@@ -156,7 +194,8 @@ class RealModel(LanguageModel):
     def oracle(self) -> LogitOracle:
         """The logit oracle of this model."""
         if self._oracle is None:
-            self._oracle = self._wrapped(self.tokens)
+            wrapped = self._wrapped(self.tokens)  # which fills the rows, if there is a survey
+            self._oracle = Surveyed(wrapped, self._rows) if self._rows else wrapped
         return self._oracle
 
     def start(self) -> State:
@@ -196,6 +235,7 @@ class RealModel(LanguageModel):
             "horizon": self.horizon,
             "alphabet_size": self.alphabet_size,
             "vocabulary_size": self.source.vocabulary_size,
+            "surveyed": self.surveyed,
             "tokenizer_size": self._tokenizer_size,
         }
 
@@ -226,21 +266,33 @@ class RealModel(LanguageModel):
     def _survey(self) -> Word:
         """Return the k tokens that are most frequent in words drawn, by their probabilities.
 
-        Every word counts at each of its T places; prefixes that words share are asked once.
+        Every word counts at each of its T places; prefixes that words share are asked once.  What
+        was answered at prefixes of kept tokens is kept for the oracle.
         """
         v = self.source.vocabulary_size
         oracle = self._wrapped(tuple(range(v)))
         thresholds, rng = RowThresholds(NAT, FLOAT64), np.random.default_rng(0)
         total = np.zeros(v)
         layer: dict[Word, int] = {(): SURVEYED}
+        known: dict[Word, floats.Array] = {}
         for length in range(1, self.horizon + 1):
             prefixes, counts = list(layer), list(layer.values())
-            rows = Ledger(oracle, v, self.horizon, FLOAT64).block(prefixes)
+            answers = oracle.logits(prefixes)
+            rows = np.array(centred_answers(prefixes, answers, v, FLOAT64))
+            self.surveyed += len(prefixes)
+            kept = islice(zip(prefixes, answers, strict=True), MOST_KEPT // v - len(known))
+            known.update((p, np.asarray(row, dtype=float)) for p, row in kept)
             total += np.array(counts) @ floats.softmax(rows)
             if length < self.horizon:
                 layer = grown(prefixes, split(counts, thresholds(rows), rng))
-        order = np.argsort(-total, kind="stable")
-        return tuple(order[: self.alphabet_size].tolist())
+        chosen: list[int] = np.argsort(-total, kind="stable")[: self.alphabet_size].tolist()
+        place = {token: a for a, token in enumerate(chosen)}
+        self._rows = {
+            tuple(place[token] for token in prefix): row[chosen]
+            for prefix, row in known.items()
+            if place.keys() >= set(prefix)
+        }
+        return tuple(chosen)
 
 
 def check_tokens(tokens: Sequence[object], vocabulary_size: int) -> Word:

@@ -166,6 +166,36 @@ def test_a_budget_stops_the_run_with_all_that_was_paid_for(llama, tokens, tmp_pa
     assert twice <= json.loads(said)["queries"]["rechecks"]
 
 
+def test_what_chose_the_tokens_is_not_asked_again(llama, tmp_path):
+    how = ["--arithmetic", "float", "--epsilon", "0.1", "--json"]
+    with served(Proxy(llama.port)) as proxy:
+        code, said = run(["learn", f"llamacpp:url={proxy.url},T=4,k=6", *how])
+    assert code == 0, said
+    found = json.loads(said)
+    queries, different = found["queries"], len(set(proxy.log))
+    assert len(proxy.log) == different + queries["rechecks"]
+    # some of what the learner wanted was known
+    assert found["restricted"]["surveyed"] + queries["distinct_prefixes"] > different
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--epsilon", "0.04"], "epsilon must be above T x 1/100 = 1/25, since two answers may"),
+        (["--delta", "2"], "delta must be a number in (0, 1)"),
+        (["--algorithm", "shared"], "rank must be an integer of at least 2"),
+        (["--rank", "2", "--relaxed", "--algorithm", "printed"], "rank must be left out"),
+    ],
+)
+def test_bad_input_costs_no_call(llama, options, message):
+    with served(Proxy(llama.port)) as proxy:
+        how = ["--arithmetic", "float", "--epsilon", "0.1", *options]
+        code, said = run(["learn", f"llamacpp:url={proxy.url},T=4,k=6", *how])
+    assert code == 2
+    assert message in " ".join(said.split())
+    assert proxy.log == []
+
+
 # The server that misbehaves has six tokens, all kept.
 
 

@@ -446,6 +446,24 @@ def test_decimals_are_rounded_outwards_beyond_28_digits(digits):
     check_outward(Enclosure(Fraction(1, 3), Fraction(2, 3)), digits)
 
 
+@pytest.mark.parametrize("scale", [1, 10**9, Fraction(1, 10**9)])
+@pytest.mark.parametrize("exponent", [3, 14, 30])
+def test_the_width_asked_for_is_not_lost_in_writing(scale, exponent):
+    width = Fraction(1, 10**exponent)
+    end = Fraction(scale) * 2 / 3
+    for found in (Enclosure(end, end + width), Enclosure(-end - width, -end)):
+        written = found.as_json(width)
+        lower, upper = Fraction(written["lower"]), Fraction(written["upper"])
+        assert lower <= found.lower
+        assert found.upper <= upper
+        assert upper - lower <= max(Fraction(3, 2) * width, width + end / 10**10)
+    assert Enclosure(end, end).as_json(width) == {"lower": str(end), "upper": str(end)}
+    assert Enclosure(Fraction(1, 3), Fraction(2, 3)).as_json() == {
+        "lower": "0.333333333333",
+        "upper": "0.666666666667",
+    }
+
+
 def test_decimals_do_not_depend_on_the_decimal_context():
     with decimal.localcontext(decimal.Context(prec=2)):
         check_outward(Enclosure(Fraction(2, 3), Fraction(4, 3)), 6)

@@ -101,11 +101,25 @@ def test_mean_limit_holds_as_often_as_it_says():
 # -- certificates -------------------------------------------------------------------------------
 
 
-def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT, xi=fmpq(0)):
+def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT, xi=fmpq(0), **options):
     oracle = model_oracle(target, arithmetic)
     ledger = Ledger(oracle, target.alphabet_size, target.horizon, arithmetic)
     words = ModelWords(target).draw(n, target.horizon, np.random.default_rng(seed))
-    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=xi, tau=tau)
+    return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=xi, tau=tau, **options)
+
+
+def test_answers_that_are_not_reproducible_are_off_by_as_much():
+    """A perfect copy: every answer may be off by r nats, which moves a law by r / 2 at most."""
+    target = family_target("isan:T=3,k=2,d=2")
+    r, tau = fmpq(1, 50), fmpq(1, 25)
+    found = certified(target, target, tau=tau, reproducible=r)
+    reach = 1 + 2 * tau / 2
+    z = fmpq((3 * r / 2 / reach * 2**32).ceil(), 2**32)
+    assert found.failing == 0
+    assert found.next_token == reach * mean_limit({z: 400}, fmpq(1, 200))
+    assert found.failing_words == failure_limit(400, 0, fmpq(1, 200)) + (2 * tau + r) / 2
+    assert certified(target, target, tau=r, reproducible=r).failing == 0
+    assert certified(target, target, tau=r * fmpq(99, 100), reproducible=r).failing == 400
 
 
 def test_a_wrong_model_is_not_certified():

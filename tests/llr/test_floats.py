@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
+from itertools import product
 
 import mpmath
 import numpy as np
@@ -53,6 +55,8 @@ def test_finite_returns_a_float(value, expected):
 def test_finite_refuses_what_is_no_finite_number(value):
     with pytest.raises(InputError, match=r"^b\[0\] must be a finite number, not "):
         floats.finite(value, "b[0]")
+    with pytest.raises(InputError, match=r"^value must be "):
+        floats.finite(value)
 
 
 def test_arrays_have_the_shape_asked_for():
@@ -106,6 +110,65 @@ def test_floats_stand_for_dyadic_rationals():
         int(1e300),
     ]
     assert hash(found) == hash(floats.to_rational((0.1, -2.5, 0.0, 5e-324, 1e300)))
+
+
+def test_what_is_no_finite_float_stands_for_no_rational():
+    with pytest.raises(InputError, match=r"^logit must be a finite number, not nan$"):
+        floats.to_rational((0.0, float("nan")))
+
+
+def test_rows_too_large_to_centre_are_refused():
+    assert floats.centred([1.5e308, 1.5e308, 1.5e308]) == (0.0, 0.0, 0.0)
+    with pytest.raises(
+        InputError, match=r"^logits must be small enough for float64 to centre, not -1\.7e\+308$"
+    ):
+        floats.centred([1.6e308, -1.7e308, 1.6e308])
+
+
+def test_scaled_logits_are_in_nats():
+    assert floats.scaled((1.0, -2.0), LogitUnit.parse("ln 2")) == (math.log(2), -2 * math.log(2))
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64", "uint8"])
+def test_rows_of_every_kind_of_number_are_centred(kind):
+    m = np.array([[1, 2, 6], [0, 0, 3]], dtype=kind)
+    found = floats.centred_rows(m, (2, 3))
+    assert found.dtype == np.float64
+    assert found.tolist() == [[-2.0, -1.0, 3.0], [-1.0, -1.0, 2.0]]
+
+
+def test_each_row_is_centred_by_itself():
+    rows = np.array([[1e16, 1.0, -1e16, 1.0], [1.0, 2.0, 3.0, 6.0]])
+    found = floats.centred_rows(rows, (2, 4))
+    assert found.tolist() == [[1e16, 1.0, -1e16, 1.0], [-2.0, -1.0, 0.0, 3.0]]
+    assert rows[1].tolist() == [1.0, 2.0, 3.0, 6.0]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        [[1.0, np.inf, 0.0]],
+        [[np.nan, 1.0, 0.0]],
+        [[1.6e308, -1.7e308, 1.6e308]],  # too large to centre
+        [[1.0 + 1j, 0, 0]],
+        [[True, False, True]],
+        [["1", "2", "3"]],
+        [1.0, 2.0, 3.0],
+        [[1.0], [2.0], [3.0]],
+    ],
+)
+def test_other_arrays_are_no_rows(wrong):
+    with np.errstate(over="ignore"):
+        assert floats.centred_rows(np.array(wrong), (1, 3)) is None
+
+
+def test_softmax_of_every_row():
+    m = np.array([[0.0, np.log(3.0)], [1000.0, 1000.0], [-1000.0, 1000.0]])
+    laws = [[0.25, 0.75], [0.5, 0.5], [0.0, 1.0]]
+    assert np.allclose(floats.softmax(m), laws, rtol=1e-15, atol=0)
+    logs = [[-np.log(4), np.log(0.75)], [-np.log(2)] * 2, [-2000.0, 0.0]]
+    assert np.allclose(floats.log_softmax(m), logs, rtol=1e-14, atol=0)
+    assert floats.log_softmax(m.astype(np.float32)).dtype == np.float32
 
 
 # -- independent rows ---------------------------------------------------------------------------
@@ -198,6 +261,64 @@ def test_independent_rows_take_the_largest_remainder_first(seed):
         rest = rest - np.outer(rest @ direction, direction)
         expected.append(best)
     assert floats.independent_rows(m) == tuple(sorted(expected))
+
+
+# -- fits and extensions ------------------------------------------------------------------------
+
+
+def test_fit_is_the_nearest_combination():
+    basis = floats.matrix([[1, 0, 0], [1, 1, 0]], 3)
+    rows = floats.matrix([[0, 0, 5], [3, 2, 1]], 3)
+    assert np.allclose(floats.fit(basis, rows), [[0, 0], [1, 2]], rtol=0, atol=1e-12)
+    assert floats.fit(floats.matrix([], 3), rows).shape == (2, 0)
+
+
+def slow_extension(basis, rows, slack, most):
+    chosen, width = [], rows.shape[1]
+    while len(basis) + len(chosen) < width and (most is None or len(chosen) < most):
+        worst = None
+        for i, row in enumerate(rows):
+            here = np.array([*basis, *rows[chosen]]).reshape(-1, width)
+            coefficients = np.linalg.pinv(here.T) @ row
+            error = math.sqrt(((row - coefficients @ here) ** 2).mean())
+            if error > slack * (1 + abs(coefficients).sum()) and (not worst or error > worst[0]):
+                worst = error, i
+        if worst is None:
+            break
+        chosen.append(worst[1])
+    return tuple(chosen)
+
+
+def test_the_row_with_the_largest_remainder_joins_first():
+    joined = set()
+    for seed in range(10):
+        rng = np.random.default_rng(seed)
+        rows = rng.normal(size=(7, 5)) * 4.0 ** -rng.integers(0, 5, size=(7, 1))
+        for basis, slack in product((rows[:0], rng.normal(size=(2, 5))), (1e-9, 0.02, 0.1, 0.5)):
+            for most in (None, 2, 1):
+                chosen = floats.extension(basis, rows, slack, most)
+                assert chosen == slow_extension(basis, rows, slack, most)
+            joined.add(len(floats.extension(basis, rows, slack)))
+    assert joined == {0, 1, 2, 3, 4, 5}
+
+
+def test_no_rows_and_no_columns_need_nothing():
+    assert floats.extension(floats.matrix([[1, 2]], 2), floats.matrix([], 2), 0.1) == ()
+    assert floats.extension(np.zeros((0, 0)), np.zeros((2, 0)), 0.1) == ()
+
+
+@pytest.mark.parametrize("shape", [(6, 4), (3, 7)])
+def test_the_spectral_rank_is_that_of_the_nearest_matrix(shape):
+    rng = np.random.default_rng(1)
+    m = rng.normal(size=shape) * 5.0 ** -np.arange(shape[1])
+    u, values, v = np.linalg.svd(m, full_matrices=False)
+    for r in range(len(values)):
+        near = (u[:, :r] * values[:r]) @ v[:r]
+        error = math.sqrt(((m - near) ** 2).mean())
+        assert floats.spectral_rank(m, error * 1.001) == r
+        assert floats.spectral_rank(m, error * 0.999) == r + 1
+    assert floats.spectral_rank(m, 0.0) == len(values)
+    assert floats.spectral_rank(np.zeros((3, 0)), 0.0) == 0
 
 
 # -- exchange -----------------------------------------------------------------------------------

@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from llr.learning.nested import NestedTable
+from llr.learning.nested import SPECTRUM, NestedTable
 from llr.models.base import TabulatedModel
 from llr.models.targets import family_target
 from llr.numbers import floats, rational
 from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NoisyOracle
-from llr.oracles.protocol import FloatOracle, ModelOracle
+from llr.oracles.protocol import FloatOracle, FunctionOracle, ModelOracle
 
 XI = fmpq(1, 10**6)
 RANKS = [1, *[4] * 10, 3]
@@ -102,3 +102,15 @@ def test_a_prediction_may_be_off_by_the_slack_of_both_rows(off, stems):
     table = NestedTable(ledger, 2, 3, EXACT, fmpq(1, 100))
     table.build(np.random.default_rng(0))
     assert len(table.stems[1]) == stems
+
+
+@pytest.mark.parametrize(("rank", "size"), [(None, 2), (SPECTRUM, 1), (2, 2), (1, 1)])
+def test_the_spectrum_weighs_all_rows_together(rank, size):
+    """One row of six is off by 2.5, more than twice the slack; all six by less than the slack."""
+    direction, apart = [30.0, -30.0, 0, 0, 0, 0], [0, 0, 2.5 * 3**0.5, -2.5 * 3**0.5, 0, 0]
+    rows = {(): direction} | {(a,): direction for a in range(5)}
+    rows[5,] = [x + y for x, y in zip(direction, apart, strict=True)]
+    ledger = Ledger(FunctionOracle(rows.__getitem__), 6, 2, FLOAT64)
+    table = NestedTable(ledger, 6, 2, FLOAT64, 1.0, rank)
+    table.build(np.random.default_rng(0))
+    assert len(table.histories[1]) == size

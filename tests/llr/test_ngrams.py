@@ -4,14 +4,14 @@ import numpy as np
 import pytest
 
 from llr.baselines import ngrams
-from llr.baselines.ngrams import Ngram, best_ngram
+from llr.baselines.ngrams import Ngram
 from llr.errors import InputError
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.corpus import corpus_of, draw
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import FunctionOracle
-from llr.surrogate import divergence
+from llr.surrogate import _best_ngram, divergence
 
 K, T = 4, 5
 TABLE = np.random.default_rng(5).normal(size=(K + 1, K)) * 2
@@ -93,19 +93,32 @@ def test_laws_sum_to_one_and_unseen_contexts_fall_back():
             assert np.exp(found).sum(axis=1) == pytest.approx(1)
 
 
-def test_the_best_order_is_chosen_on_words_left_out():
+def test_the_best_order_is_the_best_on_the_words_it_is_measured_on():
     def trigram(prefix):
         return TABLE[(prefix[-1] + 2 * prefix[-2]) % K] if len(prefix) > 1 else bigram(prefix)
 
-    best = best_ngram(drawn(trigram, 300, 0), True, 0)
-    assert best.order >= 3
-    tried = [fitted(drawn(trigram, 300, 0), n, True).held_out[-1] for n in (1, 2, 3, 4)]
-    assert best.held_out[-1] == min(tried)
+    corpus, fresh = drawn(trigram, 300, 0), drawn(trigram, 200, 1)
+    for soft in (True, False):
+        best = _best_ngram(corpus, soft, 0, fresh)
+        tried = [kl(fitted(corpus, n, soft), fresh) for n in range(1, T + 1)]
+        assert kl(best, fresh) == pytest.approx(min(tried))
+        assert best.order >= 3
+
+
+def test_orders_end_where_they_cannot_help_or_do_not_fit():
+    assert ngrams.orders(drawn(bigram, 20, 0)) == T
+    assert ngrams.orders(drawn(bigram, 20, 0, horizon=8)) == ngrams.ORDERS == 6
+    wide = corpus_of({(0,) * 8: 1, (1,) * 8: 1}, lambda ps: np.zeros((len(ps), 50_000)))
+    most = ngrams.orders(wide)
+    assert (50_001) ** (most - 1) <= ngrams.MAX_CONTEXTS < 50_001**most
+    fitted(wide, most, True)
+    with pytest.raises(InputError, match="order must be small enough"):
+        fitted(wide, most + 1, True)
 
 
 def test_the_same_seed_gives_the_same_model():
     corpus = drawn(bigram, 60, 0)
-    one, two = (best_ngram(corpus, False, 3) for _ in range(2))
+    one, two = (fitted(corpus, 3, False) for _ in range(2))
     assert all(
         np.array_equal(x, y) for x, y in zip(one.logs(corpus), two.logs(corpus), strict=True)
     )

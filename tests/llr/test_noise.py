@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from hashlib import blake2b
 from itertools import product
 from random import Random
 
@@ -11,6 +12,7 @@ import pytest
 from flint import fmpq
 
 from llr.errors import InputError
+from llr.numbers.perturbations import largest_error
 from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import FunctionOracle
@@ -122,6 +124,29 @@ def test_random_noise_spreads_over_its_range():
     assert abs(sum(first)) < 60  # 512 draws of variance below 1/4: over five standard deviations
 
 
+@pytest.mark.parametrize("k", [2, 3, 5])
+def test_random_noise_can_be_computed_again_from_seed_and_prefix(k):
+    """Differences of errors are those of draws from a grid of 2^17 + 1 numbers, on any machine."""
+    oracle = NoisyOracle(truth(k), "random", XI, NAT, seed=7)
+    box = Fraction(3, 1000) * Fraction(k, 2 * (k - 1))
+    for prefix, found in zip(prefixes(k), errors(oracle, k), strict=True):
+        drawn = []
+        for token in range(k):
+            message = ",".join(map(str, (7, token, *prefix)))
+            digest = blake2b(message.encode(), digest_size=8).digest()
+            drawn.append(int.from_bytes(digest, "big") % (2**17 + 1))
+        for token in range(1, k):
+            expected = box * Fraction(drawn[token] - drawn[0], 2**16)
+            assert found[token] - found[0] == expected
+
+
+def test_the_side_of_adversarial_noise_is_a_bit_of_the_prefix():
+    oracle = NoisyOracle(truth(2), "adversarial", XI, NAT, seed=7)
+    for prefix, found in zip(prefixes(2), errors(oracle, 2), strict=True):
+        digest = blake2b(",".join(map(str, (7, 0, *prefix))).encode(), digest_size=8).digest()
+        assert (found[0] > 0) == bool(digest[-1] & 1)
+
+
 def test_rounding_leaves_differences_that_are_multiples_of_the_amplitude():
     oracle = NoisyOracle(truth(3), "rounding", XI, NAT)
     amplitude = amplitude_of(oracle)
@@ -184,6 +209,13 @@ def test_unknown_kind(kind):
         match=rf"^noise must be one of none, random, adversarial, rounding, not '{kind}'$",
     ):
         NoisyOracle(truth(2), kind, XI, NAT)
+
+
+def test_unknown_kind_of_a_model_s_noise():
+    with pytest.raises(
+        InputError, match=r"^noise must be one of random, adversarial, rounding, not 'none'$"
+    ):
+        largest_error("none", XI, NAT)
 
 
 @pytest.mark.parametrize("kind", KINDS)

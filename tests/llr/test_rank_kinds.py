@@ -35,8 +35,6 @@ from llr.models.perturbed import PerturbedModel, perturbed_isan
 from llr.models.targets import family_target
 from llr.models.teachers import cauchy_teacher, hard_teacher, random_program
 from llr.numbers.arithmetic import FLOAT64
-from llr.numbers.balls import Real, log
-from llr.numbers.elimination import rank_lower_bound
 from llr.numbers.rational import fraction
 from llr.numbers.units import LogitUnit
 from llr.oracles.noise import NoisyOracle
@@ -265,42 +263,6 @@ def test_probability_ranks_of_a_large_model_are_refused_before_the_work():
 
 
 # -- certified lower bounds -----------------------------------------------------------------------
-
-
-def reals(rows):
-    return [[Real.of(x) for x in row] for row in rows]
-
-
-def test_lower_bounds_of_rational_matrices():
-    assert rank_lower_bound([]) == rank_lower_bound([[], []]) == 0
-    assert rank_lower_bound(reals([[0, 0], [0, 0]])) == 0
-    assert rank_lower_bound(reals([[0, 1], [0, 2], [0, 3]])) == 1
-    assert rank_lower_bound(reals([[1, 2, 3], [4, 5, 6], [7, 8, 9]])) == 2
-    assert rank_lower_bound(reals([[1, 2, 3], [4, 5, 6], [7, 8, 10]])) == 3
-    assert rank_lower_bound(reals([[0, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]])) == 3
-    assert rank_lower_bound(reals(list(zip([0, 1, 0], [1, 0, 0], strict=True)))) == 2
-
-
-def test_lower_bounds_never_exceed_the_rank():
-    """ln 6 = ln 2 + ln 3: the balls never exclude zero, whatever the precision."""
-    rows = [[log(2), log(3), log(6)], [log(4), log(9), log(36)]]
-    assert rank_lower_bound(rows) == 1
-    rows = [[log(2), log(4)], [log(3), log(9)]]
-    assert rank_lower_bound(rows) == 1
-    rows = [[log(2), log(4)], [log(3), log(10)]]
-    assert rank_lower_bound(rows) == 2
-
-
-def test_lower_bounds_raise_the_precision():
-    tiny = Fraction(1, 10**60)
-    rows = [[log(2), log(3)], [log(4), log(9 + tiny)]]
-    assert rank_lower_bound(rows, 128) == 1
-    assert rank_lower_bound(rows) == 2
-
-
-def test_hilbert_matrices_need_precision():
-    rows = [[log(Fraction(i + j + 2, i + j + 1)) for j in range(12)] for i in range(12)]
-    assert rank_lower_bound(rows) == 12
 
 
 def logarithms(model, prefix):

@@ -523,6 +523,8 @@ def test_cleared_matrices_multiply_rows():
         wrong = [x + (i == j) * fmpq(1, 10**9) for i, x in enumerate(found)]
         assert not cleared.sends(given, wrong)
     assert cleared.pivot_columns() == (0, 1)
+    assert rational.Cleared(flint([[0, 3]], 2)).pivot_columns() == (1,)
+    assert rational.Cleared(flint([[0], [3]], 1)).pivot_columns() == (0,)
 
 
 def test_cleared_matrices_without_rows_or_columns():

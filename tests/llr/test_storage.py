@@ -418,3 +418,33 @@ def test_a_saved_file_has_the_usual_permissions(tmp_path):
 
 def test_the_readers_are_the_three_kinds():
     assert list(storage.READERS) == ["isan", "learned", "uniform"]
+
+
+WORST = -1.2345678901234567e-300
+"""A float that is written with as many characters as any."""
+
+
+def worst_file(monkeypatch, algorithm, relaxed):
+    """Return what a learned model takes as a file where all numbers are long, and what it may."""
+    k, horizon, rank = 5, 4, 3
+    found = llr.learn(
+        llr.target(f"isan:T={horizon},k={k},d=4"),
+        epsilon="0.5",
+        delta="0.5",
+        algorithm=algorithm,
+        arithmetic="float",
+        rank=rank,
+        relaxed=relaxed,
+        calls=40,
+    ).model
+    monkeypatch.setattr(type(FLOAT64), "to_json", lambda self, x: WORST)
+    taken = len(json.dumps(storage.to_json(found), indent=1))
+    return taken, storage.most_bytes(k, horizon, rank, algorithm == "shared", relaxed)
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "relaxed"), [("shared", False), ("lean", False), ("lean", True)]
+)
+def test_files_are_no_larger_than_foreseen(monkeypatch, algorithm, relaxed):
+    taken, foreseen = worst_file(monkeypatch, algorithm, relaxed)
+    assert foreseen / 4 < taken <= foreseen

@@ -15,7 +15,17 @@ from llr.models.base import words
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.corpus import corpus_of
 from llr.oracles.protocol import model_oracle
-from llr.surrogate import LEAN, SOFT, SURROGATE, OfModel, divergence, measured_on, surrogates
+from llr.surrogate import (
+    LEAN,
+    RELAXED,
+    SOFT,
+    SURROGATE,
+    OfModel,
+    divergence,
+    drawn,
+    measured_on,
+    surrogates,
+)
 
 TARGET = "isan:T=5,k=4,d=2,seed=3"
 
@@ -49,6 +59,32 @@ def test_the_standard_error_by_hand():
     assert found.mean == pytest.approx(values.mean())
     assert found.error == pytest.approx(values.std(ddof=1) / 2)
     assert found.positions == pytest.approx((0, 3 * apart / 4))
+
+
+def test_next_token_distances_by_hand_and_their_bound():
+    corpus = corpus_of({(0, 0): 100, (1, 0): 300}, lambda ps: np.zeros((len(ps), 2)))
+    logs = [np.log([[0.5, 0.5]]), np.log([[0.5, 0.5], [0.1, 0.9]])]
+    found = divergence(logs, corpus)
+    assert found.distance == pytest.approx(0.75 * 0.4 / 2)
+    assert found.distance < found.distance_limit < found.distance + 0.05
+    # the same words, a quarter as many: less is known
+    few = corpus_of({(0, 0): 25, (1, 0): 75}, lambda ps: np.zeros((len(ps), 2)))
+    assert divergence(logs, few).distance_limit > found.distance_limit + 0.01
+
+
+def test_the_bound_on_distances_holds_on_fresh_samples():
+    two = llr.target("isan:T=3,k=2,d=2,seed=2")
+    oracle = model_oracle(llr.target("isan:T=3,k=2,d=2,seed=1"), FLOAT64)
+    truth, _ = measured_on(oracle, 2, 3, 200_000, 0)
+    mean = divergence(OfModel(two).logs(truth), truth).distance
+    limits = []
+    for seed in range(1, 41):
+        words, _ = measured_on(oracle, 2, 3, 40, seed)
+        limits.append(divergence(OfModel(two).logs(words), words).distance_limit)
+    assert mean > 0.05
+    # 1 % of them may fail: 4 of 40 are beyond chance (4e-4)
+    assert sum(limit < mean for limit in limits) < 4
+    assert np.mean(limits) < 1.0
 
 
 def test_one_word_is_no_measure():
@@ -87,6 +123,20 @@ def test_nested_tables_take_what_they_need():
     assert found.divergence.mean < 1e-6  # the target's rank
 
 
+def test_relaxed_programs_of_the_same_tables():
+    few, _ = measured_on(model_oracle(llr.target(TARGET), FLOAT64), 4, 5, 12, 0, 4)
+    nested, relaxed, low, programs = entries([40], [3], lean=[2, 1], few=few)[-4:]
+    assert [e.learner for e in (nested, relaxed, low, programs)] == [LEAN, RELAXED] * 2
+    assert (relaxed.calls, relaxed.words, nested.words) == (nested.calls, 12, 80)
+    assert relaxed.divergence.mean < 1e-6  # the target's rank: the programs are those of the rows
+    assert programs.divergence.mean > 0.01
+    assert relaxed.model.relaxed
+    words = drawn(relaxed, 6, np.random.default_rng(0))
+    assert words.shape == (6, 5)
+    assert words.min() >= 0
+    assert words.max() < 4
+
+
 def test_ahead_means_from_that_rank_on():
     base = entries([40], [3])
 
@@ -123,6 +173,19 @@ def test_the_command_prints_a_table_text_and_plots(tmp_path):
     assert set(value["ahead"]) == {"40", "100"}
 
 
+def test_the_command_measures_relaxed_programs_and_shows_their_text():
+    given = ["surrogate", TARGET, "--calls", "40", "--ranks", "3", "--words", "50"]
+    given += ["--lean", "1,2", "--relaxed", "8"]
+    found = CliRunner().invoke(main, given)
+    assert found.exit_code == 0, found.output
+    assert "relaxed lean learner, 8 words" in found.stdout
+    assert "relaxed lean learner:\n" in found.stdout
+    value = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
+    assert [e["words"] for e in value["learners"][-4:]] == [50, 8, 50, 8]
+    assert all(0 <= e["next_token_tv"] < e["next_token_tv_limit"] for e in value["learners"])
+    assert len(value["samples"][RELAXED]) == 5
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -132,6 +195,9 @@ def test_the_command_prints_a_table_text_and_plots(tmp_path):
         (["--ranks", "1,3"], "--ranks must be an integer of at least 2"),
         (["--words", "1"], "--words must be an integer of at least 2"),
         (["--lean", "0"], "--lean must be an integer of at least 1"),
+        (["--relaxed", "9"], "--relaxed must be used with --lean"),
+        (["--lean", "2", "--relaxed", "1"], "--relaxed must be an integer of at least 2"),
+        (["--ranks", "400"], "--ranks must be small enough for stems within T = 5"),
         (["--plot", "tox.ini"], "--plot must be a folder"),
     ],
 )

@@ -70,7 +70,8 @@ def test_equal_units_are_equal():
 @pytest.mark.parametrize("written", ["ln 1", "ln 1/2", "ln 0", "ln 0/3", "ln 7/7", "ln 99/100"])
 def test_bases_up_to_one_are_refused(written):
     with pytest.raises(
-        InputError, match=r'^logit_unit must be "nat" or "ln q", rational q > 1, not \'ln '
+        InputError,
+        match=rf'^logit_unit must be "nat" or "ln q", rational q > 1, not \'{written}\'$',
     ):
         LogitUnit.parse(written)
 
@@ -117,8 +118,9 @@ def test_bases_up_to_one_are_refused_by_the_constructor():
 def test_garbage_is_refused(written):
     with pytest.raises(
         InputError, match=r'^logit_unit must be "nat" or "ln q" for a rational q > 1, not '
-    ):
+    ) as caught:
         LogitUnit.parse(written)
+    assert caught.value.value == written
 
 
 def test_a_zero_denominator_is_refused():

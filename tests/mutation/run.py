@@ -56,8 +56,11 @@ TESTS = {
         "distance",
         "noise",
         "enclosures",
+        "elimination",
         "certified",
         "spanner",
+        "fitting",
+        "nested",
         "lean",
     ),
     "llr/learning": (
