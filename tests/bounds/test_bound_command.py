@@ -6,10 +6,11 @@ import inspect
 import json
 import re
 from fractions import Fraction
+from functools import partial
 
+import commands
 import mpmath
 import pytest
-from click.testing import CliRunner
 from flint import fmpq
 
 from bounds import STATEMENTS
@@ -17,26 +18,12 @@ from bounds.cli import to_json
 from bounds.exponents import Fit
 from bounds.parameters import explicit_parameters
 from bounds.theorem import queries_by_compression, queries_printed
-from llr.cli import main
 from llr.numbers.balls import exp
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 
-
-def call(*arguments, code=0):
-    """Run ``llr bound``; only an exit is allowed, with this code."""
-    result = CliRunner().invoke(main, ["bound", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments):
-    result = call(*arguments, "--json")
-    assert result.stderr == ""
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout)
+call = partial(commands.call, "bound")
+json_of = partial(commands.json_of, "bound")
 
 
 def refused(*arguments):

@@ -8,10 +8,9 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import tiny_models
-from click.testing import CliRunner
+from commands import call
 
 import llr
-from llr.cli import main
 from llr.oracles.huggingface import HuggingFaceOracle
 
 
@@ -22,12 +21,6 @@ def folder(tmp_path_factory):
     tiny_models.write(found, "llama")
     tiny_models.write_tokenizer(found, [f"w{i}" for i in range(tiny_models.VOCABULARY - 2)])
     return found
-
-
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    assert result.exit_code == code, result.output
-    return result
 
 
 SUMMARY = (

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from commands import call, json_of
 
 import llr.asking
 import llr.plots
@@ -31,20 +32,6 @@ def folder(tmp_path, monkeypatch):
     """Every test works in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments):
-    result = call(*arguments, "--json")
-    assert result.stderr == ""
-    return json.loads(result.stdout)
 
 
 def without(value, *names):

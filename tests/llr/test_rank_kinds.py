@@ -5,7 +5,6 @@ Independent values: elimination in Fractions on matrices written down word by wo
 
 from __future__ import annotations
 
-import json
 import time
 from fractions import Fraction
 
@@ -13,6 +12,7 @@ import mpmath
 import pytest
 from by_hand import all_words, slow_rank
 from click.testing import CliRunner
+from commands import json_of
 from flint import fmpq
 
 import llr
@@ -440,13 +440,6 @@ def test_only_exact_models_are_perturbed():
 def call(*arguments):
     result = CliRunner().invoke(main, list(arguments))
     return result.exit_code, result.stdout, result.stderr
-
-
-def json_of(*arguments):
-    code, out, _ = call(*arguments, "--json")
-    assert code == 0
-    assert out.count("\n") == 1
-    return json.loads(out)
 
 
 def test_cut_ranks_are_the_default():

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 
+import commands
 import pytest
 from click.testing import CliRunner
 from flint import fmpq
@@ -327,11 +328,7 @@ def test_unknown_profiles_are_refused(tmp_path):
 
 
 def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["verify", *arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.stdout
+    return commands.call("verify", *arguments, code=code).stdout
 
 
 @pytest.fixture
