@@ -72,9 +72,14 @@ def _options(arguments: list[str]) -> dict[str, str]:
             value = rest.pop(0)
         name = key.replace("-", "_")
         if name in found:
-            raise InputError("--" + key, value, "given once")
+            raise InputError(_option(name), value, "given once")
         found[name] = value
     return found
+
+
+def _option(name: str) -> str:
+    """Return how the option for an argument is written."""
+    return "--" + name.replace("_", "-")
 
 
 def _list(as_json: bool) -> None:
@@ -93,9 +98,7 @@ def _list(as_json: bool) -> None:
         )
         return
     for s in STATEMENTS.values():
-        arguments = " ".join(
-            "--" + p.replace("_", "-") for p in inspect.signature(s.function).parameters
-        )
+        arguments = " ".join(map(_option, inspect.signature(s.function).parameters))
         click.echo(f"{s.identifier} ({s.mark}; {s.source})\n    {s.summary}\n    {arguments}")
     click.echo(
         f"{THEOREM} (the query table: printed, [M]'s and explicit counts side by side)\n"
@@ -111,14 +114,15 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
     signature = inspect.signature(statement.function)
     for name in given:
         if name not in signature.parameters:
-            names = ", ".join(signature.parameters)
-            raise InputError(f"option of {statement.identifier}", name, f"one of {names}")
+            names = ", ".join(map(_option, signature.parameters))
+            expected = f"one of {names}"
+            raise InputError(f"option of {statement.identifier}", _option(name), expected)
     arguments: dict[str, Any] = {}
     for name, parameter in signature.parameters.items():
         if name in given:
             arguments[name] = _read(name, given[name], str(parameter.annotation))
         elif parameter.default is inspect.Parameter.empty:
-            raise InputError(f"--{name.replace('_', '-')}", ShownAs("missing"), "given")
+            raise InputError(_option(name), ShownAs("missing"), "given")
     value = statement.function(**arguments)
     if as_json:
         print_json({"statement": statement.identifier, "value": to_json(value)})
@@ -130,7 +134,7 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
 
 
 def _read(name: str, written: str, annotation: str) -> Any:
-    option = f"--{name.replace('_', '-')}"
+    option = _option(name)
     if annotation == "bool":
         if written not in ("true", "false"):
             raise InputError(option, written, "true or false")
@@ -173,7 +177,8 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     known = {"T", "k", "d", "epsilon", "delta", "xi", "alpha"}
     for name in given:
         if name not in known:
-            raise InputError(f"option of {THEOREM}", name, "one of " + ", ".join(sorted(known)))
+            expected = "one of " + ", ".join(map(_option, sorted(known)))
+            raise InputError(f"option of {THEOREM}", _option(name), expected)
     for name in ("T", "k", "d", "epsilon", "delta"):
         if name not in given:
             raise InputError(f"--{name}", ShownAs("missing"), "given")

@@ -47,6 +47,7 @@ from llr.models.targets import FAMILIES
 from llr.numbers.arithmetic import EXACT, FLOAT64, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
+from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, noisy_oracle
 from llr.oracles.protocol import LogitOracle
@@ -395,11 +396,14 @@ def check(
         check_size(how.get("seed", 0), 0, "oracle.seed"),
     )
     noisy = noisy_oracle(model, numbers, *errs)
+    unit = model.unit
+    if numbers is FLOAT64 and isinstance(claim, dict):  # asked in nats, told in any unit
+        unit = LogitUnit.parse(str(claim.get("logit_unit")), f"logit_unit of {certificate}")
     if isinstance(claim, dict):
         own = {
             "alphabet_size": model.alphabet_size,
             "horizon": model.horizon,
-            "logit_unit": str(model.unit if numbers is EXACT else llr.NAT),
+            "logit_unit": str(unit),
         }
         for name, value in own.items():
             if claim.get(name) != value:
@@ -407,6 +411,9 @@ def check(
                     f"{name} of {certificate}", claim.get(name), f"{value}, the target's"
                 )
 
+    size = float(unit.nats)
+    if not size:
+        raise InputError(f"logit_unit of {certificate}", str(unit), "a unit of float64")
     with opened(journal, max_calls) as asks:
         known: list[LogitOracle] = []
 
@@ -415,7 +422,9 @@ def check(
                 identity = oracle_identity(target, *errs)
                 known.append(asks.oracle(model, numbers, identity, noisy))
             rows = known[0].logits(prefixes)
-            return [[fraction(x) if isinstance(x, fmpq) else x for x in row] for row in rows]
+            if numbers is FLOAT64:
+                return [[x / size for x in row] for row in rows]
+            return [[fraction(x) for x in row] for row in rows]
 
         try:
             with progress(f"asking {target} again"):

@@ -173,7 +173,8 @@ def surrogate(
     for whose, texts in value["samples"].items():
         show(f"{whose}:")
         for text in texts:
-            click.echo(f"    {text}")
+            shown = text.replace("\n", "\\n")  # a text is one line
+            click.echo(f"    {shown}")
 
 
 def ahead(entries: Sequence[study.Entry]) -> dict[str, int | None]:

@@ -406,7 +406,6 @@ def learn(
         unit = oracle.unit if numbers is EXACT else NAT
         alphabet_size = oracle.alphabet_size if alphabet_size is None else alphabet_size
         horizon = oracle.horizon if horizon is None else horizon
-    asked, words = _as_oracle(oracle, numbers, words)
     task = task_of(
         alphabet_size=alphabet_size,
         horizon=horizon,
@@ -422,12 +421,13 @@ def learn(
         rank=rank,
         relaxed=relaxed,
         calls=calls,
-        reproducible=getattr(asked, "reproducible", 0),
+        reproducible=getattr(oracle, "reproducible", 0),
     )
     k, t, scale, parameters = task.alphabet_size, task.horizon, task.unit, task.parameters
     if isinstance(oracle, LanguageModel):
         _same("alphabet_size", k, oracle.alphabet_size)
         _same("horizon", t, oracle.horizon)
+    asked, words = _as_oracle(oracle, numbers, words)  # a real model may ask which tokens to keep
     wanted, risk, noise, spread = task.epsilon, task.delta, task.xi, task.spread
     ledger = Ledger(asked, k, t, numbers)
     rng = np.random.default_rng(seed)

@@ -370,7 +370,7 @@ def size(name, value):
         (["--T", "8"], "statement", "missing"),
         (LEMMA[:-2], "--xi", "missing"),
         (LEMMA[:-1], "--xi", "missing"),
-        ([*LEMMA, "--foo", "1"], "option of lemma-5.9", "'foo'"),
+        ([*LEMMA, "--foo", "1"], "option of lemma-5.9", "'--foo'"),
         ([*LEMMA, "7"], "argument", "'7'"),
         ([*LEMMA, "--xi", "3"], "--xi", "'3'"),
         (lemma("--horizon", "four"), "--horizon", "'four'"),
@@ -397,7 +397,7 @@ def size(name, value):
         (size("--delta", "1"), "delta", "1"),
         ([*size("--T", "8"), "--xi", "-1"], "xi", "-1"),
         ([*size("--T", "8"), "--alpha", "0"], "alpha", "0"),
-        ([*size("--T", "8"), "--horizon", "3"], "option of theorem-5.11", "'horizon'"),
+        ([*size("--T", "8"), "--horizon", "3"], "option of theorem-5.11", "'--horizon'"),
         (["theorem-5.11", *OPTIONS[:-2]], "--delta", "missing"),
         ([*size("--T", "3"), "--xi", "1/2"], "finer oracle (xi = ", "xi = 1/2"),
         (
@@ -440,10 +440,11 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         (LEMMA[:-1], "--xi must be followed by a value, not missing"),
         (
             [*LEMMA, "--foo", "1"],
-            "option of lemma-5.9 must be one of horizon, p_bad, g, xi, not 'foo'",
+            "option of lemma-5.9 must be one of --horizon, --p-bad, --g, --xi, not '--foo'",
         ),
         ([*LEMMA, "--xi", "3"], "--xi must be given once, not '3'"),
         ([*LEMMA, "--xi=3"], "--xi must be given once, not '3'"),
+        ([*LEMMA, "--p_bad=3"], "--p-bad must be given once, not '3'"),
         (["--T", "8"], "statement must be named before --T, not missing"),
         (["--T=8"], "statement must be named before --T=8, not missing"),
         (
@@ -452,7 +453,10 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         ),
         (
             ["theorem-5.11", *OPTIONS, "--n", "2"],
-            "option of theorem-5.11 must be one of T, alpha, d, delta, epsilon, k, xi, not 'n'",
+            (
+                "option of theorem-5.11 must be one of "
+                "--T, --alpha, --d, --delta, --epsilon, --k, --xi, not '--n'"
+            ),
         ),
         (["theorem-5.11", *OPTIONS[:-2]], "--delta must be given, not missing"),
         *(

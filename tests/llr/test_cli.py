@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -1367,3 +1368,13 @@ def test_library_errors_without_an_argument_are_one_line_too(monkeypatch):
 
     monkeypatch.setattr(llr.cli, "cut_ranks", open_question)
     refused("rank", "spike:T=3", names=["not decided"])
+
+
+def test_a_certificate_that_bounds_nothing_says_so(tmp_path):
+    files = [str(tmp_path / name) for name in ("model.json", "proof.json")]
+    learn = ["learn", "isan:T=6,k=3,d=4", "--arithmetic", "float", "--rank", "1"]
+    learn += ["--epsilon", "0.5", "--out", files[0], "--certificate", files[1]]
+    shown = CliRunner().invoke(main, learn).stdout
+    assert re.search(r"certificate +says nothing: TV <= 1 \(\d+ of \d+ fresh words fail\)", shown)
+    found = CliRunner().invoke(main, ["check", files[1], files[0], "isan:T=6,k=3,d=4"]).stdout
+    assert re.search(r"TV\(target, model\) <= +1 \(says nothing\)", found)

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 EXTRAS = {"torch", "transformers", "safetensors", "urllib3", "jinja2", "matplotlib", "aalpy"}
-HEAVY = EXTRAS | {"pulp", "highspy", "pytest", "mpmath", "scipy", "sympy"}
+HEAVY = EXTRAS | {"pulp", "highspy", "pytest", "mpmath", "scipy", "sympy", "joblib", "distributed"}
 SEARCH = {"hypothesis", "properties"}
 SCREEN = {"click", "rich", "sqlite3"}
 RUN = """

@@ -693,3 +693,19 @@ def test_decimal_arguments_are_not_floats_in_disguise():
     assert learn(MODEL, epsilon=0.1, delta=0.1, max_epochs=1).parameters["epsilon"] == fmpq(1, 10)
     with pytest.raises(InputError, match=r"^epsilon must be"):
         learn(MODEL, epsilon=Decimal("0.1"), delta="0.1")
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"algorithm": "printed"},
+        {"algorithm": "lean"},
+        {"algorithm": "shared", "arithmetic": "float", "rank": 2},
+    ],
+)
+def test_an_epsilon_that_asks_for_too_many_words_is_refused(options):
+    with pytest.raises(InputError) as caught:
+        llr.learn(family_target("isan:T=3,k=2,d=2"), epsilon="1e-25", delta="0.1", **options)
+    assert str(caught.value) == (
+        f"epsilon must be large enough for {2**62} words per epoch, not 1e-25"
+    )
