@@ -44,6 +44,9 @@ INSTEAD = {
     "llr verify --json > results.jsonl": Instead(
         MINUTES, "llr verify --json lemma-5.3 lemma-5.7-printed > results.jsonl"
     ),
+    "llr verify --resume results.jsonl": Instead(
+        MINUTES, "llr verify --resume results.jsonl lemma-5.3 lemma-5.7-printed"
+    ),
     # docs/lingen.md
     f"llr lingen {FULL},T=31 --text held-out.txt --prompts 6 --length 16"
     " --histories 25,50,100,200,400 --futures 10 --continuations 3"
@@ -106,7 +109,7 @@ INSTEAD = {
     ),
     f"{TRAIN} --gguf": Instead(TRAINING, f"{TRAIN} --gguf {TEN_STEPS}"),
     "python examples/run_all.py FOLDER": Instead(
-        "runs for half an hour; the pages above have its commands",
+        "runs for half an hour; tests/http runs it with --quick",
         "python examples/run_all.py --help",
     ),
 }
