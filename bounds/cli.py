@@ -19,7 +19,15 @@ from llr.errors import InputError, ShownAs
 from llr.numbers.balls import Real
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
-from llr.screen import json_option, parse_integer, print_json, show, table
+from llr.screen import (
+    json_option,
+    parse_integer,
+    print_json,
+    progress,
+    quiet_option,
+    show,
+    table,
+)
 
 THEOREM = "theorem-5.11"
 EXPONENTS = "exponents"
@@ -27,6 +35,7 @@ EXPONENTS = "exponents"
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("name", metavar="[STATEMENT]", required=False)
+@quiet_option
 @json_option
 @click.pass_context
 def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
@@ -72,9 +81,14 @@ def _options(arguments: list[str]) -> dict[str, str]:
             value = rest.pop(0)
         name = key.replace("-", "_")
         if name in found:
-            raise InputError("--" + key, value, "given once")
+            raise InputError(_option(name), value, "given once")
         found[name] = value
     return found
+
+
+def _option(name: str) -> str:
+    """Return how the option for an argument is written."""
+    return "--" + name.replace("_", "-")
 
 
 def _list(as_json: bool) -> None:
@@ -93,9 +107,7 @@ def _list(as_json: bool) -> None:
         )
         return
     for s in STATEMENTS.values():
-        arguments = " ".join(
-            "--" + p.replace("_", "-") for p in inspect.signature(s.function).parameters
-        )
+        arguments = " ".join(map(_option, inspect.signature(s.function).parameters))
         click.echo(f"{s.identifier} ({s.mark}; {s.source})\n    {s.summary}\n    {arguments}")
     click.echo(
         f"{THEOREM} (the query table: printed, [M]'s and explicit counts side by side)\n"
@@ -111,15 +123,17 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
     signature = inspect.signature(statement.function)
     for name in given:
         if name not in signature.parameters:
-            names = ", ".join(signature.parameters)
-            raise InputError(f"option of {statement.identifier}", name, f"one of {names}")
+            names = ", ".join(map(_option, signature.parameters))
+            expected = f"one of {names}"
+            raise InputError(f"option of {statement.identifier}", _option(name), expected)
     arguments: dict[str, Any] = {}
     for name, parameter in signature.parameters.items():
         if name in given:
             arguments[name] = _read(name, given[name], str(parameter.annotation))
         elif parameter.default is inspect.Parameter.empty:
-            raise InputError(f"--{name.replace('_', '-')}", ShownAs("missing"), "given")
-    value = statement.function(**arguments)
+            raise InputError(_option(name), ShownAs("missing"), "given")
+    with progress(statement.identifier):
+        value = statement.function(**arguments)
     if as_json:
         print_json({"statement": statement.identifier, "value": to_json(value)})
     else:
@@ -130,7 +144,7 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
 
 
 def _read(name: str, written: str, annotation: str) -> Any:
-    option = f"--{name.replace('_', '-')}"
+    option = _option(name)
     if annotation == "bool":
         if written not in ("true", "false"):
             raise InputError(option, written, "true or false")
@@ -173,7 +187,8 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     known = {"T", "k", "d", "epsilon", "delta", "xi", "alpha"}
     for name in given:
         if name not in known:
-            raise InputError(f"option of {THEOREM}", name, "one of " + ", ".join(sorted(known)))
+            expected = "one of " + ", ".join(map(_option, sorted(known)))
+            raise InputError(f"option of {THEOREM}", _option(name), expected)
     for name in ("T", "k", "d", "epsilon", "delta"):
         if name not in given:
             raise InputError(f"--{name}", ShownAs("missing"), "given")
@@ -183,19 +198,20 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     epsilon, delta = (decimal(given[x], f"--{x}") for x in ("epsilon", "delta"))
     xi = decimal(given.get("xi", "0"), "--xi")
     alpha = decimal(given.get("alpha", "1"), "--alpha")
-    sets = {
-        variant: explicit_parameters(
-            horizon=horizon,
-            alphabet_size=k,
-            rank=rank,
-            epsilon=epsilon,
-            delta=delta,
-            alpha=alpha,
-            xi=xi,
-            tolerant=variant == "tolerant",
-        )
-        for variant in ("plain", "tolerant")
-    }
+    with progress(f"parameters of {THEOREM}"):
+        sets = {
+            variant: explicit_parameters(
+                horizon=horizon,
+                alphabet_size=k,
+                rank=rank,
+                epsilon=epsilon,
+                delta=delta,
+                alpha=alpha,
+                xi=xi,
+                tolerant=variant == "tolerant",
+            )
+            for variant in ("plain", "tolerant")
+        }
     printed = queries_printed(horizon, k, rank, epsilon)
     compression = queries_by_compression(horizon, rank, epsilon)
     if as_json:
@@ -236,7 +252,8 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
 
 
 def _exponents(as_json: bool) -> None:
-    fits = [fitted(variant) for variant in ("plain", "tolerant")]
+    with progress("fitting exponents"):
+        fits = [fitted(variant) for variant in ("plain", "tolerant")]
     if as_json:
         print_json(
             {

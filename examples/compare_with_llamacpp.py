@@ -41,6 +41,7 @@ def serving(file: Path, context: int, flash: bool = False, cache: str = "F32") -
     p.n_ctx = context
     p.cpuparams.n_threads = p.cpuparams_batch.n_threads = 1
     p.warmup = False
+    p.verbosity = 0
     kinds = xllamacpp.llama_flash_attn_type
     p.flash_attn_type = (
         kinds.LLAMA_FLASH_ATTN_TYPE_ENABLED if flash else kinds.LLAMA_FLASH_ATTN_TYPE_DISABLED

@@ -3,7 +3,8 @@
 ``python examples/run_all.py FOLDER`` trains the model of ``train_small_lm.py`` in FOLDER/models
 (unless it is there), asks it through transformers and through llama.cpp's own server, and writes
 what every command printed, with the command and its time, to FOLDER/record.  Answers are kept in
-FOLDER/answers.db: the same command goes on after an interruption.
+FOLDER/answers.db: the same command goes on after an interruption.  ``--quick`` runs the same
+commands in less than a minute, at sizes that only show that they run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -24,35 +26,83 @@ HERE = Path(__file__).parent
 CONTEXT = 256
 TEXT = "held-out.txt"
 
-SPECTRUM = "--histories 320 --futures 320 --sizes 4 --cuts 2,9,16 --error 0.5"
-LINGEN = "--prompts 6 --length 16 --histories 25,50,100,200,400 --futures 10 --continuations 3"
-SURROGATE = "--calls 4000,16000,64000 --ranks 17,33,65,129 --distill --lean 4,8,16 --relaxed 16"
-
-SERVED_SPECTRUM = "--histories 40 --futures 40 --sizes 1 --cuts none"
-SERVED_LINGEN = (
-    "--prompts 2 --length 16 --histories 25,50 --futures 10 --continuations 2 --kinds chosen"
-)
-SERVED_SURROGATE = "--calls 4000 --ranks 33,65,129 --words 128"
-
-
 PLOT = "--plot record"
 
 
-def asked_of_transformers() -> Iterator[tuple[str, str]]:
+@dataclass(frozen=True)
+class Size:
+    """How large a record is.
+
+    Attributes:
+        train, spectrum, lingen, surrogate, compare: options of the commands about files.
+        served_spectrum, served_lingen, served_surrogate: options of those about the server.
+        spectrum_of, lingen_of, surrogate_of: parameters of their targets.
+    """
+
+    train: str
+    spectrum: str
+    lingen: str
+    surrogate: str
+    compare: str
+    served_spectrum: str
+    served_lingen: str
+    served_surrogate: str
+    spectrum_of: str = "T=16"
+    lingen_of: str = "T=31"
+    surrogate_of: str = "T=16,k=256"
+
+
+FULL = Size(
+    train="",
+    spectrum=f"--histories 320 --futures 320 --sizes 4 --cuts 2,9,16 --error 0.5 {PLOT}",
+    lingen="--prompts 6 --length 16 --histories 25,50,100,200,400 --futures 10 --continuations 3 "
+    + PLOT,
+    surrogate="--calls 4000,16000,64000 --ranks 17,33,65,129 --distill --lean 4,8,16 --relaxed 16 "
+    + PLOT,
+    compare="",
+    served_spectrum="--histories 40 --futures 40 --sizes 1 --cuts none",
+    served_lingen="--prompts 2 --length 16 --histories 25,50 --futures 10 --continuations 2 "
+    "--kinds chosen",
+    served_surrogate="--calls 4000 --ranks 33,65,129 --words 128",
+)
+
+QUICK = Size(
+    train="--steps 20",
+    spectrum="--histories 16 --futures 8 --sizes 1",
+    lingen="--prompts 1 --length 4 --steps 3 --histories 5 --futures 5 --continuations 1",
+    surrogate="--calls 100 --ranks 5 --words 10 --lean 2 --relaxed 2",
+    compare="--prefixes 4",
+    served_spectrum="--histories 8 --futures 4 --sizes 1 --cuts none",
+    served_lingen="--prompts 1 --length 4 --steps 3 --histories 5 --futures 5 --continuations 1 "
+    "--kinds chosen",
+    served_surrogate="--calls 40 --ranks 5 --words 5",
+    spectrum_of="T=6",
+    lingen_of="T=7",
+    surrogate_of="T=6,k=16",
+)
+"""Says nothing about the model: it shows that everything runs."""
+
+
+def asked_of_transformers(size: Size) -> Iterator[tuple[str, str]]:
     """Yield names and commands about the models on disk."""
     full, half, untrained = (f"hf:model=models/{name}" for name in ("full", "half", "untrained"))
-    yield "spectrum", f"llr spectrum {full},T=16 --control {untrained},T=16 {SPECTRUM} {PLOT}"
-    text = f"--text {TEXT} --checkpoint {half},T=31"
-    yield "lingen", f"llr lingen {full},T=31 {text} {LINGEN} {PLOT}"
-    yield "surrogate", f"llr surrogate {full},T=16,k=256 {SURROGATE} {PLOT}"
+    of = size.spectrum_of
+    yield "spectrum", f"llr spectrum {full},{of} --control {untrained},{of} {size.spectrum}"
+    of = size.lingen_of
+    text = f"--text {TEXT} --checkpoint {half},{of}"
+    yield "lingen", f"llr lingen {full},{of} {text} {size.lingen}"
+    yield "surrogate", f"llr surrogate {full},{size.surrogate_of} {size.surrogate}"
 
 
-def asked_of_server(url: str) -> Iterator[tuple[str, str]]:
+def asked_of_server(url: str, size: Size) -> Iterator[tuple[str, str]]:
     """Yield names and commands about the model behind llama.cpp's server."""
     served = f"llamacpp:url={url}"
-    yield "served-spectrum", f"llr spectrum {served},T=16 {SERVED_SPECTRUM}"
-    yield "served-lingen", f"llr lingen {served},T=31 --text {TEXT} {SERVED_LINGEN}"
-    yield "served-surrogate", f"llr surrogate {served},T=16,k=256 {SERVED_SURROGATE}"
+    yield "served-spectrum", f"llr spectrum {served},{size.spectrum_of} {size.served_spectrum}"
+    yield (
+        "served-lingen",
+        f"llr lingen {served},{size.lingen_of} --text {TEXT} {size.served_lingen}",
+    )
+    yield "served-surrogate", f"llr surrogate {served},{size.surrogate_of} {size.served_surrogate}"
 
 
 def run(command: str, folder: Path, name: str) -> None:
@@ -74,18 +124,21 @@ def run(command: str, folder: Path, name: str) -> None:
 
 @click.command()
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-def main(folder: Path) -> None:
+@click.option("--quick", is_flag=True, help="Run everything, with sizes that say nothing.")
+def main(folder: Path, quick: bool) -> None:
     """Make the whole record in FOLDER/record."""
+    size = QUICK if quick else FULL
     (folder / "record").mkdir(parents=True, exist_ok=True)
     if not (folder / "models" / "full.gguf").is_file():
-        run("python train_small_lm.py --out models --gguf", folder, "train")
+        run(f"python train_small_lm.py --out models --gguf {size.train}".strip(), folder, "train")
     held_out = split(find_text(None).lines)[1]
     (folder / TEXT).write_text("\n".join(held_out) + "\n", encoding="utf-8")
-    for name, command in asked_of_transformers():
+    for name, command in asked_of_transformers(size):
         run(f"{command} --journal answers.db", folder, name)
-    run("python compare_with_llamacpp.py models/full models/full.gguf", folder, "llamacpp")
+    compare = f"python compare_with_llamacpp.py models/full models/full.gguf {size.compare}"
+    run(compare.strip(), folder, "llamacpp")
     with serving(folder / "models" / "full.gguf", CONTEXT) as url:
-        for name, command in asked_of_server(url):
+        for name, command in asked_of_server(url, size):
             run(f"{command} --journal answers.db", folder, name)
 
 

@@ -27,9 +27,6 @@ from llr.numbers.units import LogitUnit
 
 LN2 = LogitUnit(fmpq(2))
 
-COUNTS = {1: 3, 2: 107, 3: 124_344}
-"""Number of tables per horizon."""
-
 STEPS = {"quick": 1000, "ci": 100, "nightly": 1}
 """Which tables with T = 3 each profile takes: every 1000th, every 100th, all."""
 

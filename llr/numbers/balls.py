@@ -8,7 +8,7 @@ raises :class:`~llr.errors.UndecidedError`.  It never guesses.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
@@ -293,12 +293,6 @@ def log(x: Number) -> Real:
     return Real(lambda: real.ball().log())
 
 
-def tanh(x: Number) -> Real:
-    """Return the hyperbolic tangent of ``x``; exact at 0."""
-    real = Real.of(x)
-    return Real(ZERO) if real.exact == 0 else Real(lambda: real.ball().tanh())
-
-
 def root(x: Number, degree: int) -> Real:
     """Return the root of ``x`` >= 0 of a degree >= 1; exact at powers of rationals.
 
@@ -332,28 +326,6 @@ def total(terms: Iterable[Number]) -> Real:
     if not rough:
         return Real(exact)
     return Real(lambda: sum((r.ball() for r in rough), arb(exact)))
-
-
-def largest(terms: Sequence[Number]) -> Real:
-    """Return the maximum of the terms; exact if all of them are.
-
-    Raises:
-        InputError: there is no term.
-    """
-    reals = [Real.of(t) for t in terms]
-    if not reals:
-        raise InputError("terms", terms, "at least one number")
-    exact = [r.exact for r in reals if r.exact is not None]
-    if len(exact) == len(reals):
-        return Real(max(exact))
-
-    def ball() -> arb:
-        found = reals[0].ball()
-        for r in reals[1:]:
-            found = found.max(r.ball())
-        return found
-
-    return Real(ball)
 
 
 def nearest_float(x: Real) -> float:

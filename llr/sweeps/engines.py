@@ -60,11 +60,16 @@ def loky(keys: Iterable[str], workers: int) -> Generator[Sent, None, None]:
         workers: how many processes.
     """
     left = iter(keys)
+    # loky needs both; started here, for to start one unblocks the signals that are blocked below
+    for tracker in ("multiprocessing", "joblib.externals.loky.backend"):
+        importlib.import_module(f"{tracker}.resource_tracker").ensure_running()
     door = threading.Lock()
     sent: queue.SimpleQueue[Sent | BaseException | None] = queue.SimpleQueue()
     pools = [_Pool() for _ in range(workers)]
 
     def serve(pool: _Pool) -> None:
+        # inherited by the processes that this thread starts: Ctrl-C is left to their parent
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
         try:
             while True:
                 with door:
@@ -143,8 +148,7 @@ class _Pool:
 
 
 def _begin_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent process, and end with it."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    """End when the parent process does."""
 
     def watch() -> None:
         while os.getppid() == parent:

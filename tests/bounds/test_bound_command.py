@@ -6,10 +6,11 @@ import inspect
 import json
 import re
 from fractions import Fraction
+from functools import partial
 
+import commands
 import mpmath
 import pytest
-from click.testing import CliRunner
 from flint import fmpq
 
 from bounds import STATEMENTS
@@ -17,26 +18,12 @@ from bounds.cli import to_json
 from bounds.exponents import Fit
 from bounds.parameters import explicit_parameters
 from bounds.theorem import queries_by_compression, queries_printed
-from llr.cli import main
 from llr.numbers.balls import exp
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 
-
-def call(*arguments, code=0):
-    """Run ``llr bound``; only an exit is allowed, with this code."""
-    result = CliRunner().invoke(main, ["bound", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments):
-    result = call(*arguments, "--json")
-    assert result.stderr == ""
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout)
+call = partial(commands.call, "bound")
+json_of = partial(commands.json_of, "bound")
 
 
 def refused(*arguments):
@@ -370,7 +357,7 @@ def size(name, value):
         (["--T", "8"], "statement", "missing"),
         (LEMMA[:-2], "--xi", "missing"),
         (LEMMA[:-1], "--xi", "missing"),
-        ([*LEMMA, "--foo", "1"], "option of lemma-5.9", "'foo'"),
+        ([*LEMMA, "--foo", "1"], "option of lemma-5.9", "'--foo'"),
         ([*LEMMA, "7"], "argument", "'7'"),
         ([*LEMMA, "--xi", "3"], "--xi", "'3'"),
         (lemma("--horizon", "four"), "--horizon", "'four'"),
@@ -397,7 +384,7 @@ def size(name, value):
         (size("--delta", "1"), "delta", "1"),
         ([*size("--T", "8"), "--xi", "-1"], "xi", "-1"),
         ([*size("--T", "8"), "--alpha", "0"], "alpha", "0"),
-        ([*size("--T", "8"), "--horizon", "3"], "option of theorem-5.11", "'horizon'"),
+        ([*size("--T", "8"), "--horizon", "3"], "option of theorem-5.11", "'--horizon'"),
         (["theorem-5.11", *OPTIONS[:-2]], "--delta", "missing"),
         ([*size("--T", "3"), "--xi", "1/2"], "finer oracle (xi = ", "xi = 1/2"),
         (
@@ -440,10 +427,11 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         (LEMMA[:-1], "--xi must be followed by a value, not missing"),
         (
             [*LEMMA, "--foo", "1"],
-            "option of lemma-5.9 must be one of horizon, p_bad, g, xi, not 'foo'",
+            "option of lemma-5.9 must be one of --horizon, --p-bad, --g, --xi, not '--foo'",
         ),
         ([*LEMMA, "--xi", "3"], "--xi must be given once, not '3'"),
         ([*LEMMA, "--xi=3"], "--xi must be given once, not '3'"),
+        ([*LEMMA, "--p_bad=3"], "--p-bad must be given once, not '3'"),
         (["--T", "8"], "statement must be named before --T, not missing"),
         (["--T=8"], "statement must be named before --T=8, not missing"),
         (
@@ -452,7 +440,10 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         ),
         (
             ["theorem-5.11", *OPTIONS, "--n", "2"],
-            "option of theorem-5.11 must be one of T, alpha, d, delta, epsilon, k, xi, not 'n'",
+            (
+                "option of theorem-5.11 must be one of "
+                "--T, --alpha, --d, --delta, --epsilon, --k, --xi, not '--n'"
+            ),
         ),
         (["theorem-5.11", *OPTIONS[:-2]], "--delta must be given, not missing"),
         *(

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 
+import commands
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import llr
-from llr.cli import main
 
 OPTIONS = ["--histories", "48", "--futures", "32", "--sizes", "2", "--cuts", "4", "--json"]
 
 
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["spectrum", *map(str, arguments)])
-    assert result.exit_code == code, result.output
-    return result
+call = partial(commands.call, "spectrum")
 
 
 @pytest.fixture(scope="module")

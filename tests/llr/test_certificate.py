@@ -614,6 +614,37 @@ def test_a_unit_changed_in_both_files_is_not_the_target_s(tmp_path, monkeypatch)
     assert "logit_unit" in done.output
 
 
+def test_float64_certificates_are_checked_in_their_own_unit(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    target = "parity:n=3,secret=101,nu=1/10"
+    model = llr.target(target)
+    assert str(model.unit) == "ln 9"
+    asked = FunctionOracle(lambda prefix: [2 * float(x) for x in model.logits(prefix)])
+    result = llr.learn(
+        asked, alphabet_size=2, horizon=4, unit="ln 3", arithmetic="float", **GOOD, seed=1
+    )
+    llr.save(result.model, "m.json")
+    claim = result.certificate.as_json()
+    assert (claim["logit_unit"], claim["arithmetic"]) == ("ln 3", "float64")
+    Path("c.json").write_text(json.dumps(claim))
+    checked = json.loads(run("check", "c.json", "m.json", target, "--json").output)
+    assert checked["valid"] is True
+    assert checked["total_variation"] == claim["total_variation"]
+
+    for unit, code, said in (
+        ("ln 9", 1, "words fail"),
+        ("nat", 1, "words fail"),
+        (f"ln {10**400 + 1}/{10**400}", 2, "a unit of float64"),
+        ("ln 1", 2, "logit_unit of c.json"),
+    ):
+        for name in ("m.json", "c.json"):
+            value = json.loads(Path(name).read_text())
+            Path(name).write_text(json.dumps(value | {"logit_unit": unit}))
+        done = run("check", "c.json", "m.json", target)
+        assert done.exit_code == code
+        assert said in " ".join(done.output.split())
+
+
 def test_bounds_that_say_nothing_are_one():
     model = family_target("perturbed:T=16,k=2,d=3,xi=1/10")
     result = llr.learn(model, arithmetic="float", rank=1, epsilon="0.5", delta="0.1")

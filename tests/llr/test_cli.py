@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -17,6 +17,7 @@ from pathlib import Path
 import mpmath
 import pytest
 from click.testing import CliRunner
+from commands import call, json_of
 from hypothesis import strategies as st
 
 import llr
@@ -60,24 +61,6 @@ def folder(tmp_path, monkeypatch):
     """Every test works in an empty folder of its own."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def call(*arguments, code=0):
-    """Run a command that must end with this exit code; nothing else may go wrong."""
-    result = CliRunner().invoke(main, [str(a) for a in arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments, code=0):
-    """Run a command with --json: one JSON value on one line, and nothing on standard error."""
-    result = call(*arguments, "--json", code=code)
-    assert result.stderr == ""
-    assert result.stdout.endswith("\n")
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout)
 
 
 def refused(*arguments, names=(), created=()):
@@ -763,29 +746,6 @@ def test_every_command_explains_itself(command):
     assert command in call("--help").stdout
 
 
-@pytest.mark.parametrize(
-    ("arguments", "progress"),
-    [
-        (["learn", SMALL, *QUICK], ["learning", "measuring the distance"]),
-        (["verify", "copy-peak", "--profile", "quick"], ["verifying"]),
-    ],
-    ids=["learn", "verify"],
-)
-def test_a_terminal_sees_progress_and_standard_output_stays_json(arguments, progress, monkeypatch):
-    def without_time(lines):
-        values = [json.loads(line) for line in lines.splitlines()]
-        return [{k: v for k, v in x.items() if k != "seconds"} for x in values if "end" not in x]
-
-    quiet = call(*arguments, "--json").stdout
-    monkeypatch.setenv("FORCE_COLOR", "1")  # rich takes the stream for a terminal
-    monkeypatch.setenv("TERM", "xterm")
-    result = call(*arguments, "--json")
-    assert without_time(result.stdout) == without_time(quiet)
-    for word in progress:
-        assert word in result.stderr
-    assert "\x1b" not in result.stdout
-
-
 # -- interrupts ---------------------------------------------------------------------------------
 
 
@@ -824,7 +784,7 @@ def test_an_interrupted_verify_keeps_the_lines_it_printed(monkeypatch):
 
     claims = [claim("first", 100, 10), replace(claim("second", 100, 10), check=interrupted)]
     monkeypatch.setattr(properties.cli, "CLAIMS", {c.identifier: c for c in claims})
-    result = call("verify", "--json", code=3)
+    result = call("verify", "--jobs", "1", "--json", code=3)
     run, *found = [json.loads(line) for line in result.stdout.splitlines()]
     assert run["run"]["claims"] == 2
     assert [v["claim"] for v in found] == ["first"]
@@ -867,25 +827,6 @@ def test_an_interrupt_during_a_garbage_collection_is_not_lost():
     assert [list(json.loads(line)) for line in done.stdout.splitlines()] == [["run"]]
     assert "interrupted" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_a_signal_interrupts_a_process():
-    with subprocess.Popen(
-        [LLR, "learn", "isan:T=24,k=3,d=8", "--epsilon", "0.0001", "--json", "--out", "model.json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        env=os.environ | {"FORCE_COLOR": "1", "TERM": "xterm"},
-    ) as process:
-        shown = b""
-        while b"learning" not in shown:  # the work has begun
-            shown += process.stderr.read(1)
-        process.send_signal(signal.SIGINT)
-        output, errors = process.communicate(timeout=60)
-    assert process.returncode == 3
-    assert output == b""
-    assert b"interrupted" in errors
-    assert b"Traceback" not in errors
-    assert os.listdir() == []
 
 
 # -- bad input: targets -------------------------------------------------------------------------
@@ -1367,3 +1308,13 @@ def test_library_errors_without_an_argument_are_one_line_too(monkeypatch):
 
     monkeypatch.setattr(llr.cli, "cut_ranks", open_question)
     refused("rank", "spike:T=3", names=["not decided"])
+
+
+def test_a_certificate_that_bounds_nothing_says_so(tmp_path):
+    files = [str(tmp_path / name) for name in ("model.json", "proof.json")]
+    learn = ["learn", "isan:T=6,k=3,d=4", "--arithmetic", "float", "--rank", "1"]
+    learn += ["--epsilon", "0.5", "--out", files[0], "--certificate", files[1]]
+    shown = CliRunner().invoke(main, learn).stdout
+    assert re.search(r"certificate +says nothing: TV <= 1 \(\d+ of \d+ fresh words fail\)", shown)
+    found = CliRunner().invoke(main, ["check", files[1], files[0], "isan:T=6,k=3,d=4"]).stdout
+    assert re.search(r"TV\(target, model\) <= +1 \(says nothing\)", found)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from functools import partial
 from importlib.metadata import entry_points
 from xml.etree import ElementTree
 
+import commands
 import pytest
-from click.testing import CliRunner
 from flint import fmpq
 
 from llr import comparison, plots
-from llr.cli import main
 from llr.models.families import noisy_parity
 from llr.models.targets import family_target
 from llr.numbers.arithmetic import EXACT, FLOAT64
@@ -24,19 +23,8 @@ PARITY = "parity:n=5,secret=10110,nu=1/10"
 FOURIER = "fourier:n=5,terms=11000:1/2;00110:-1/4"
 
 
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["compare", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments):
-    result = call(*arguments, "--json")
-    assert result.stderr == ""
-    assert len(result.stdout.splitlines()) == 1
-    return json.loads(result.stdout)
+call = partial(commands.call, "compare")
+json_of = partial(commands.json_of, "compare")
 
 
 def own(arithmetic):

@@ -14,6 +14,7 @@ from llr.cli import main
 
 MODULES = {
     "bench": {"matplotlib", "aalpy"},
+    "dask": {"distributed"},
     "hf": {"torch", "transformers", "safetensors"},
     "http": {"urllib3"},
     "report": {"jinja2"},
@@ -24,6 +25,7 @@ COMMANDS = {
     "lingen isan:T=4,k=2,d=2 --prompt 0 --plot plots": "bench",
     "surrogate isan:T=4,k=2,d=2 --plot plots": "bench",
     "surrogate isan:T=4,k=2,d=2 --distill": "hf",
+    "sweep spec.toml --engine dask --address tcp://127.0.0.1:1": "dask",
     "learn hf:model=folder,T=4 --arithmetic float": "hf",
     "spectrum hf:model=folder,T=4": "hf",
     "learn llamacpp:url=http://127.0.0.1:1,T=4 --arithmetic float": "http",
@@ -53,6 +55,7 @@ def bare(monkeypatch, tmp_path):
         monkeypatch.delitem(sys.modules, name)
     monkeypatch.setattr(sys, "meta_path", [Absent(absent), *sys.meta_path])
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "spec.toml").write_text('target = "isan:T=4,k=2,d=2"')
     return tmp_path
 
 
@@ -65,7 +68,7 @@ def test_a_missing_extra_gives_one_error_that_names_it(command, extra, bare):
     assert len(errors) == 1
     assert f'pip install "llr[{extra}]"' in errors[0]
     assert "Traceback" not in result.stderr
-    assert list(bare.iterdir()) == []
+    assert list(bare.iterdir()) == [bare / "spec.toml"]
 
 
 def test_every_extra_has_a_command_here():

@@ -7,6 +7,7 @@ from itertools import product
 
 import mpmath
 import pytest
+from by_hand import all_words, ranks_of
 from flint import fmpq
 
 from llr.errors import InputError
@@ -17,34 +18,9 @@ from llr.numbers.rational import fraction, rational
 from llr.numbers.units import NAT, LogitUnit
 
 
-def all_words(k, length):
-    return list(product(range(k), repeat=length))
-
-
-def slow_rank(rows):
-    rows, found = [list(row) for row in rows], 0
-    for j in range(len(rows[0]) if rows else 0):
-        pivot = next((i for i in range(found, len(rows)) if rows[i][j]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][j] / rows[found][j]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
-def ranks_of(logits, k, horizon):
-    """Return all cut ranks of a function from prefixes to centred logits, by enumeration."""
-    rows = {h: logits(h) for n in range(horizon) for h in all_words(k, n)}
-    found = []
-    for s in range(horizon):
-        futures = [f for n in range(1, horizon - s + 1) for f in all_words(k, n)]
-        found.append(
-            slow_rank([[rows[h + f[:-1]][f[-1]] for f in futures] for h in all_words(k, s)])
-        )
-    return tuple(found)
+def enumerated_ranks(logits, k, horizon):
+    """Return all cut ranks of a function from prefixes to centred logits."""
+    return ranks_of({h: logits(h) for n in range(horizon) for h in all_words(k, n)}, k, horizon)
 
 
 def check(model, logits, k, horizon):
@@ -53,7 +29,7 @@ def check(model, logits, k, horizon):
     for n in range(horizon):
         for h in all_words(k, n):
             assert list(model.logits(h)) == list(logits(h))
-    assert model.cut_ranks() == ranks_of(logits, k, horizon)
+    assert model.cut_ranks() == enumerated_ranks(logits, k, horizon)
 
 
 def inner(secret, x):
@@ -352,7 +328,7 @@ def test_rotation_isans_have_generic_ranks(horizon, k, d):
         wanted = tuple(
             min(d, k ** (s - 1), k ** (horizon - s + 1) - 1) for s in range(1, horizon + 1)
         )
-        assert ranks_of(model.logits, k, horizon) == model.cut_ranks() == wanted
+        assert enumerated_ranks(model.logits, k, horizon) == model.cut_ranks() == wanted
         assert (model.alphabet_size, model.horizon, model.dimension) == (k, horizon, d)
         assert model.unit == NAT
         assert len(model.transitions) == horizon - 1
@@ -466,7 +442,7 @@ def test_ranks_of_every_kind_agree_with_enumeration(kind):
     for seed in range(3):
         model = families.random_isan(4, 2, 3, seed, kind)
         assert isinstance(model, Isan)
-        assert model.cut_ranks() == ranks_of(model.logits, 2, 4)
+        assert model.cut_ranks() == enumerated_ranks(model.logits, 2, 4)
 
 
 @pytest.mark.parametrize("kind", list(families.KINDS))

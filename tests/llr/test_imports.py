@@ -8,8 +8,9 @@ import sys
 
 import pytest
 
-EXTRAS = {"torch", "transformers", "safetensors", "urllib3", "jinja2", "matplotlib", "aalpy"}
-HEAVY = EXTRAS | {"pulp", "highspy", "pytest", "mpmath", "scipy", "sympy"}
+MODELS = {"torch", "transformers", "safetensors", "urllib3"}
+HEAVY = MODELS | {"matplotlib", "aalpy", "jinja2", "distributed", "joblib", "pulp", "highspy"}
+HEAVY |= {"pytest", "mpmath", "scipy", "sympy"}
 SEARCH = {"hypothesis", "properties"}
 SCREEN = {"click", "rich", "sqlite3"}
 RUN = """

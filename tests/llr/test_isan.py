@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
-from itertools import product
 
 import numpy as np
 import pytest
+from by_hand import all_words, slow_rank
 
 from llr.errors import InputError
 from llr.models.isan import Isan
@@ -33,25 +33,6 @@ def slow_logits(raw, prefix):
     values = times(raw["B"][len(prefix)], slow_state(raw, prefix))
     mean = sum(values, Fraction(0)) / len(values)
     return [v - mean for v in values]
-
-
-def slow_rank(rows):
-    rows, found = [list(row) for row in rows], 0
-    for j in range(len(rows[0]) if rows else 0):
-        pivot = next((i for i in range(found, len(rows)) if rows[i][j]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(found + 1, len(rows)):
-            if rows[i][j]:
-                factor = rows[i][j] / rows[found][j]
-                rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
-def all_words(k, length):
-    return list(product(range(k), repeat=length))
 
 
 def all_futures(k, longest):

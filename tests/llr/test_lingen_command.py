@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
+from functools import partial
 from types import MappingProxyType
 from xml.etree import ElementTree
 
+import commands
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 import llr.commands.lingen
 from llr.analysis import lingen
-from llr.cli import main
 from llr.models.targets import Family, family_target
 from llr.oracles.ledger import Ledger
 from llr.oracles.sources import COMMON, SOURCES, restricted
@@ -52,19 +51,8 @@ def letters(monkeypatch):
     monkeypatch.setitem(SOURCES, "letters", family)
 
 
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["lingen", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments):
-    result = call(*arguments, "--json")
-    assert result.stderr == ""
-    assert len(result.stdout.splitlines()) == 1
-    return json.loads(result.stdout)
+call = partial(commands.call, "lingen")
+json_of = partial(commands.json_of, "lingen")
 
 
 def method(found, name, size=None, futures=""):

@@ -8,6 +8,7 @@ from itertools import product
 import mpmath
 import numpy as np
 import pytest
+from by_hand import all_words, slow_rank
 from flint import fmpq
 
 import llr
@@ -56,10 +57,6 @@ EXAMPLES = {"two states": SMALL, "three states": THREE, "one state": ONE}
 
 def build(p):
     return HiddenMarkovModel(p["k"], p["horizon"], p["initial"], p["transitions"], p["emissions"])
-
-
-def all_words(k, length):
-    return list(product(range(k), repeat=length))
 
 
 def chance(p, word):
@@ -347,20 +344,6 @@ def test_words_begin_alike_whatever_their_length():
 
 
 # -- probability rank -----------------------------------------------------------------------------
-
-
-def slow_rank(rows):
-    rows, found = [list(row) for row in rows], 0
-    for j in range(len(rows[0])):
-        pivot = next((i for i in range(found, len(rows)) if rows[i][j]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][j] / rows[found][j]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
 
 
 def ranks_by_hand(p):

@@ -5,14 +5,14 @@ Independent values: elimination in Fractions on matrices written down word by wo
 
 from __future__ import annotations
 
-import json
 import time
 from fractions import Fraction
-from itertools import product
 
 import mpmath
 import pytest
+from by_hand import all_words, slow_rank
 from click.testing import CliRunner
+from commands import json_of
 from flint import fmpq
 
 import llr
@@ -43,29 +43,11 @@ from llr.oracles.protocol import ModelOracle
 LN2 = LogitUnit(fmpq(2))
 
 
-def words(k, length):
-    return list(product(range(k), repeat=length))
-
-
-def slow_rank(rows):
-    rows, found = [list(row) for row in rows], 0
-    for j in range(len(rows[0]) if rows else 0):
-        pivot = next((i for i in range(found, len(rows)) if rows[i][j]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][j] / rows[found][j]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
 def mixed_by_hand(model):
     k, horizon, found = model.alphabet_size, model.horizon, []
     for longest in range(horizon):
-        histories = [h for n in range(longest + 1) for h in words(k, n)]
-        futures = [f for n in range(1, horizon - longest + 1) for f in words(k, n)]
+        histories = [h for n in range(longest + 1) for h in all_words(k, n)]
+        futures = [f for n in range(1, horizon - longest + 1) for f in all_words(k, n)]
         rows = [[model.logits((*h, *f[:-1]))[f[-1]] for f in futures] for h in histories]
         found.append(slow_rank(rows))
     return max(found)
@@ -89,7 +71,7 @@ def probability_by_hand(model):
     for _ in range(horizon):
         law = {(*p, a): x * y for p, x in law.items() for a, y in enumerate(chances(model, p))}
     return tuple(
-        slow_rank([[law[h + f] for f in words(k, horizon - s)] for h in words(k, s)])
+        slow_rank([[law[h + f] for f in all_words(k, horizon - s)] for h in all_words(k, s)])
         for s in range(horizon)
     )
 
@@ -138,7 +120,7 @@ def test_mixed_rank_sees_more_than_one_cut():
     table = {
         (): [0, 1],
         **{(a,): [0, 3] for a in range(2)},
-        **{w: [0, 7] for w in words(2, 2)},
+        **{w: [0, 7] for w in all_words(2, 2)},
     }
     model = TabulatedModel(2, 3, table)
     assert cut_ranks(model) == (1, 1, 1)
@@ -234,7 +216,7 @@ def test_probability_ranks_of_tabulated_models():
     table = {
         h: [0, (3 * sum(h) + len(h) + 2 * h[0] * h[-1]) % 5 if h else 1]
         for n in range(4)
-        for h in words(2, n)
+        for h in all_words(2, n)
     }
     model = TabulatedModel(2, 4, table, LN2)
     assert probability_ranks(model) == probability_by_hand(model)
@@ -299,9 +281,12 @@ def test_cut_ranks_of_hidden_markov_models(horizon, k, r):
     found = cut_rank_lower_bounds(model)
     with mpmath.workdps(60):
         for s, bound in enumerate(found):
-            futures = [f for n in range(1, horizon - s + 1) for f in words(k, n)]
+            futures = [f for n in range(1, horizon - s + 1) for f in all_words(k, n)]
             m = mpmath.matrix(
-                [[logarithms(model, (*h, *f[:-1]))[f[-1]] for f in futures] for h in words(k, s)]
+                [
+                    [logarithms(model, (*h, *f[:-1]))[f[-1]] for f in futures]
+                    for h in all_words(k, s)
+                ]
             )
             gram = m * m.T
             values = mpmath.eigsy(gram, eigvals_only=True)
@@ -356,7 +341,7 @@ def test_perturbed_models_are_xi_close_to_their_isan(k, noise):
     assert (model.alphabet_size, model.horizon, model.unit) == (k, 4, isan.unit)
     apart = []
     for length in range(4):
-        for prefix in words(k, length):
+        for prefix in all_words(k, length):
             row = model.logits(prefix)
             assert sum(row) == 0
             apart += [abs(x - y) for x, y in zip(row, isan.logits(prefix), strict=True)]
@@ -376,7 +361,7 @@ def test_the_bound_is_in_nats_whatever_the_unit():
 
 def test_errors_are_a_function_of_seed_and_prefix():
     def logits(model):
-        return {p: model.logits(p) for n in range(4) for p in words(2, n)}
+        return {p: model.logits(p) for n in range(4) for p in all_words(2, n)}
 
     one = logits(perturbed_isan(4, 2, 2, 1))
     assert logits(perturbed_isan(4, 2, 2, 1)) == one
@@ -390,7 +375,7 @@ def test_errors_are_a_function_of_seed_and_prefix():
 def test_the_errors_are_not_those_of_an_oracle_of_the_same_seed():
     """Else an oracle's error would always add to the model's."""
     inner = random_isan(5, 2, 1)
-    asked = [p for n in range(5) for p in words(2, n)]
+    asked = [p for n in range(5) for p in all_words(2, n)]
     xi = fmpq(1, 10)
     oracle = NoisyOracle(ModelOracle(inner), "adversarial", xi, inner.unit, 0).logits(asked)
     model = PerturbedModel(inner, "adversarial", "1/10", 0)
@@ -404,7 +389,10 @@ def test_the_errors_are_not_those_of_an_oracle_of_the_same_seed():
 def test_perturbed_models_have_full_rank():
     model = perturbed_isan(5, 2, 1, 0, "1/1000")
     assert cut_ranks(model) == cut_ranks_by_enumeration(model) == (1, 2, 4, 3, 1)
-    rows = [[model.logits((*h, *f))[1] for n in range(3) for f in words(2, n)] for h in words(2, 2)]
+    rows = [
+        [model.logits((*h, *f))[1] for n in range(3) for f in all_words(2, n)]
+        for h in all_words(2, 2)
+    ]
     assert slow_rank(rows) == 4
 
 
@@ -452,13 +440,6 @@ def test_only_exact_models_are_perturbed():
 def call(*arguments):
     result = CliRunner().invoke(main, list(arguments))
     return result.exit_code, result.stdout, result.stderr
-
-
-def json_of(*arguments):
-    code, out, _ = call(*arguments, "--json")
-    assert code == 0
-    assert out.count("\n") == 1
-    return json.loads(out)
 
 
 def test_cut_ranks_are_the_default():

@@ -17,6 +17,7 @@ from llr.learning import api
 from llr.learning.certificate import certify
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT
+from llr.oracles import real
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import model_oracle
 from llr.oracles.real import RealModel, Restricted, check_tokens
@@ -321,6 +322,48 @@ def test_an_oracle_that_differs_by_more_is_found_out():
     with pytest.raises(OracleError, match="must be the same at every call"):
         learned(Unsteady(law, 0.02, reproducible=0.001))
     assert learned(Unsteady(law, 0.002, reproducible=0.004)).accepted
+
+
+def test_a_real_model_is_asked_nothing_before_arguments_are_checked():
+    source = Chain(random_law(6, 0))
+    for bad in ({"epsilon": 2}, {"delta": 0}, {"algorithm": "best"}, {"relaxed": True}):
+        options = {"epsilon": 0.1, "delta": 0.1, "arithmetic": "float", **bad}
+        with pytest.raises(InputError):
+            api.learn(RealModel(source, 3, alphabet_size=3), **options)
+    assert source.asked == []
+    api.learn(RealModel(source, 3, alphabet_size=3), epsilon=0.1, delta=0.1, arithmetic="float")
+    assert source.asked
+
+
+def test_what_the_survey_answered_is_known_and_no_more_than_that():
+    source = Chain(random_law(6, 0))
+    model = RealModel(source, 3, alphabet_size=3)
+    kept = model.tokens
+    surveyed = list(source.asked)
+    assert len(surveyed) == len(set(surveyed)) == model.surveyed
+    prefixes = [(), (0,), (2,), (0, 1), (1, 1), (2, 2), (2, 0)]
+    found = model.oracle.logits(prefixes)
+    for prefix, row in zip(prefixes, found, strict=True):
+        last = kept[prefix[-1]] if prefix else START
+        np.testing.assert_allclose(row, np.log(source.law[last][list(kept)]) + 3.5, rtol=1e-15)
+    news = source.asked[len(surveyed) :]
+    wanted = {(START, *(kept[a] for a in p)) for p in prefixes}
+    assert set(news) == wanted - set(surveyed)
+    # asked past all memory, for the ledger's rechecks
+    model.oracle.fresh([()])
+    assert source.asked[-1] == (START,)
+
+
+def test_only_so_many_answers_of_the_survey_are_kept(monkeypatch):
+    monkeypatch.setattr(real, "MOST_KEPT", 6 * 2)
+    source = Chain(random_law(6, 0))
+    model = RealModel(source, 3, alphabet_size=3)
+    oracle = model.oracle
+    assert () in model._rows
+    assert len(model._rows) <= 2
+    source.asked.clear()
+    oracle.logits([(), (0, 0)])
+    assert source.asked == [(START, model.tokens[0], model.tokens[0])]
 
 
 def test_an_epsilon_below_what_answers_differ_by_is_refused():

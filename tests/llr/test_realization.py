@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import random
 from fractions import Fraction
-from itertools import product
 
 import pytest
+from by_hand import all_words, ranks_of
 
 from llr.errors import InputError, TooLargeError
 from llr.models.base import TabulatedModel, UniformModel
@@ -16,37 +16,8 @@ from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT, LogitUnit
 
 
-def all_words(k, length):
-    return list(product(range(k), repeat=length))
-
-
 def prefixes(k, horizon):
     return [h for n in range(horizon) for h in all_words(k, n)]
-
-
-def slow_rank(rows):
-    rows, found = [list(row) for row in rows], 0
-    for j in range(len(rows[0]) if rows else 0):
-        pivot = next((i for i in range(found, len(rows)) if rows[i][j]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][j] / rows[found][j]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
-def ranks_of(table, k, horizon):
-    """Return all cut ranks of a table of centred logits, by enumeration."""
-    found = []
-    for s in range(horizon):
-        futures = [f for n in range(1, horizon - s + 1) for f in all_words(k, n)]
-        found.append(
-            slow_rank([[table[h + f[:-1]][f[-1]] for f in futures] for h in all_words(k, s)])
-        )
-    return tuple(found)
 
 
 def random_table(seed, k, horizon, values=range(-3, 4)):

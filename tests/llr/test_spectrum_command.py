@@ -2,38 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
+from functools import partial
 from xml.etree import ElementTree
 
+import commands
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
 from llr import spectrum_plots
 from llr.analysis.spectrum import ViolationError
-from llr.cli import main
 from llr.models.targets import family_target
 
 TARGET = "isan:T=6,k=3,d=2"
 QUICK = ["--histories", "24", "--futures", "16", "--sizes", "2"]
 
 
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["spectrum", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments):
-    result = call(*arguments, "--json")
-    assert result.stderr == ""
-    assert len(result.stdout.splitlines()) == 1
-    return json.loads(result.stdout)
-
+call = partial(commands.call, "spectrum")
+json_of = partial(commands.json_of, "spectrum")
 
 # -- what is printed ----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from fractions import Fraction
 from itertools import permutations, product
 
 import pytest
+from by_hand import slow_rank
 
 import llr
 from llr.analysis.distance import total_variation
@@ -29,20 +30,6 @@ IDENTITY, SHIFT, SWAP = (0, 1, 2, 3, 4), (1, 2, 3, 4, 0), (1, 0, 2, 3, 4)
 
 def words(length):
     return list(product((0, 1), repeat=length))
-
-
-def slow_rank(rows):
-    rows, found = [list(row) for row in rows], 0
-    for j in range(len(rows[0])):
-        pivot = next((i for i in range(found, len(rows)) if rows[i][j]), None)
-        if pivot is None:
-            continue
-        rows[found], rows[pivot] = rows[pivot], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][j] / rows[found][j]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
 
 
 def law_of(model):

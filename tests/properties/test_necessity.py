@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from pathlib import Path
 
+import commands
 import pytest
-from click.testing import CliRunner
 from flint import fmpq, fmpq_mat
 from hypothesis import strategies as st
 
 from bounds.validation import bad_mass_after_passes
-from llr.cli import main
 from llr.errors import InputError
 from llr.learning.learned import LearnedModel
 from llr.learning.program import chain_program
@@ -472,12 +472,7 @@ def test_the_law_of_asked_errors_is_that_of_all_pairs():
 # -- the command ----------------------------------------------------------------------------------
 
 
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["verify", "--necessity", *arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
+call = partial(commands.call, "verify", "--necessity")
 
 
 def test_the_command_prints_a_table_and_what_was_found():

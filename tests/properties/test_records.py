@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from functools import partial
 
+import commands
 import pytest
 from click.testing import CliRunner
 from flint import fmpq
@@ -18,9 +19,10 @@ from llr.errors import InputError, UndecidedError
 from llr.numbers import balls
 from properties import claim as engine
 from properties import records
-from properties.claim import Claim, Measurement, Twin, improved_record, spread, verify_claim
+from properties.claim import Claim, Measurement, Twin, improved_record, verify_claim
 from properties.claims import CLAIMS
 from properties.records import FOLDER, Record, load, save, tightening
+from properties.spreading import spread
 
 
 def below(limit, least=0, most=1000):
@@ -326,11 +328,7 @@ def test_unknown_profiles_are_refused(tmp_path):
 
 
 def call(*arguments, code=0):
-    result = CliRunner().invoke(main, ["verify", *arguments])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result.stdout
+    return commands.call("verify", *arguments, code=code).stdout
 
 
 @pytest.fixture

@@ -11,10 +11,9 @@ from html.parser import HTMLParser
 from itertools import product
 
 import pytest
-from click.testing import CliRunner
+from commands import call
 from made import lines
 
-from llr.cli import main
 from llr.errors import InputError
 from properties.claims import CLAIMS
 from properties.report import TEMPLATE, bar, page, size
@@ -358,14 +357,6 @@ def test_bars(ratio, width):
 
 
 # -- the commands -------------------------------------------------------------------------------
-
-
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, list(arguments))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
 
 
 def test_verify_and_report_write_the_same_page(tmp_path):

@@ -7,23 +7,14 @@ import re
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import call
 from made import COSTS, TEST, lines
 
 import properties.results
-from llr.cli import main
 from llr.errors import InputError
 from properties.results import parse_results, read_results
 
 NAMES = ("lemma-5.3", "lemma-5.7-printed", "copy-peak", "spanner-coverage", "lean-drawn")
-
-
-def call(*arguments, code=0):
-    result = CliRunner().invoke(main, list(arguments))
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
 
 
 @pytest.fixture

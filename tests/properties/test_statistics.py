@@ -9,17 +9,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 from itertools import product
 from math import comb, log10
 
+import commands
 import numpy as np
 import pytest
-from click.testing import CliRunner
 from flint import fmpq
 
 import properties.cli
 from bounds.validation import clopper_pearson, words_to_pass
-from llr.cli import main
 from llr.errors import InputError
 from llr.learning.table import Cut
 from llr.numbers import balls
@@ -489,10 +489,7 @@ def test_ten_seeds_raise_no_false_alarm(start):
 # -- the command --------------------------------------------------------------------------------
 
 
-def called(*arguments, code=0):
-    result = CliRunner().invoke(main, ["verify", *arguments])
-    assert result.exit_code == code, result.output
-    return result
+called = partial(commands.call, "verify")
 
 
 def test_verify_prints_the_budget_and_what_it_could_have_found(monkeypatch):

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
+import commands
 import pytest
-from click.testing import CliRunner
 from flint import fmpq
 
 import llr
 import properties.cli
 from bounds.parameters import explicit_parameters
-from llr.cli import main
 from llr.oracles.noise import NOISES
 from properties.theorem import run_theorem
 
@@ -27,20 +26,8 @@ PARAMETERS = {
 }
 
 
-def call(*arguments, code=0):
-    """Run ``llr theorem``; only an exit is allowed, with this code."""
-    result = CliRunner().invoke(main, ["theorem", *map(str, arguments)])
-    if result.exception is not None and not isinstance(result.exception, SystemExit):
-        raise result.exception
-    assert result.exit_code == code, result.output
-    return result
-
-
-def json_of(*arguments, code=0):
-    result = call(*arguments, "--json", code=code)
-    assert result.stderr == ""
-    assert result.stdout.count("\n") == 1
-    return json.loads(result.stdout)
+call = partial(commands.call, "theorem")
+json_of = partial(commands.json_of, "theorem")
 
 
 def refused(*arguments):

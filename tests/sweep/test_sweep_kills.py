@@ -5,7 +5,10 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from collections import Counter
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from hooked import POISON, TASKS, Hooked, ended, wait_until_gone
@@ -86,3 +89,31 @@ def test_an_interrupt_says_how_to_go_on(hooked, undisturbed, engine):
     assert err.startswith(expected)
     assert "Traceback" not in err
     assert hooked.finished("--engine", engine)[0] == undisturbed
+
+
+def test_an_interrupt_while_workers_start(hooked):
+    hooked.environment["HOOK_START"] = "1"
+    run = hooked.begin("--workers", "2")
+    until = time.monotonic() + 60
+    while not hooked.log.exists():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.killpg(run.pid, signal.SIGINT)
+    out, err = ended(run, 3)
+    assert out == ""
+    expected = (
+        f"interrupted; 0 of {TASKS} tasks are in spec.db: the same command goes on from there"
+    )
+    assert err == expected + "\n"
+    wait_until_gone(group(run.pid))
+
+
+def group(leader):
+    """Return the processes of a process group."""
+    found = set()
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            if int(stat.read_text().rpartition(")")[2].split()[2]) == leader:
+                found.add(int(stat.parent.name))
+    return found
