@@ -19,7 +19,15 @@ from llr.errors import InputError, ShownAs
 from llr.numbers.balls import Real
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
-from llr.screen import json_option, parse_integer, print_json, show, table
+from llr.screen import (
+    json_option,
+    parse_integer,
+    print_json,
+    progress,
+    quiet_option,
+    show,
+    table,
+)
 
 THEOREM = "theorem-5.11"
 EXPONENTS = "exponents"
@@ -27,6 +35,7 @@ EXPONENTS = "exponents"
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
 @click.argument("name", metavar="[STATEMENT]", required=False)
+@quiet_option
 @json_option
 @click.pass_context
 def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
@@ -123,7 +132,8 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
             arguments[name] = _read(name, given[name], str(parameter.annotation))
         elif parameter.default is inspect.Parameter.empty:
             raise InputError(_option(name), ShownAs("missing"), "given")
-    value = statement.function(**arguments)
+    with progress(statement.identifier):
+        value = statement.function(**arguments)
     if as_json:
         print_json({"statement": statement.identifier, "value": to_json(value)})
     else:
@@ -188,19 +198,20 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     epsilon, delta = (decimal(given[x], f"--{x}") for x in ("epsilon", "delta"))
     xi = decimal(given.get("xi", "0"), "--xi")
     alpha = decimal(given.get("alpha", "1"), "--alpha")
-    sets = {
-        variant: explicit_parameters(
-            horizon=horizon,
-            alphabet_size=k,
-            rank=rank,
-            epsilon=epsilon,
-            delta=delta,
-            alpha=alpha,
-            xi=xi,
-            tolerant=variant == "tolerant",
-        )
-        for variant in ("plain", "tolerant")
-    }
+    with progress(f"parameters of {THEOREM}"):
+        sets = {
+            variant: explicit_parameters(
+                horizon=horizon,
+                alphabet_size=k,
+                rank=rank,
+                epsilon=epsilon,
+                delta=delta,
+                alpha=alpha,
+                xi=xi,
+                tolerant=variant == "tolerant",
+            )
+            for variant in ("plain", "tolerant")
+        }
     printed = queries_printed(horizon, k, rank, epsilon)
     compression = queries_by_compression(horizon, rank, epsilon)
     if as_json:
@@ -241,7 +252,8 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
 
 
 def _exponents(as_json: bool) -> None:
-    fits = [fitted(variant) for variant in ("plain", "tolerant")]
+    with progress("fitting exponents"):
+        fits = [fitted(variant) for variant in ("plain", "tolerant")]
     if as_json:
         print_json(
             {

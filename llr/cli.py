@@ -16,19 +16,19 @@ from typing import Any
 import click
 import numpy as np
 from flint import fmpq
-from rich.console import Console
 from rich.table import Table
 
 import llr
 from llr import check as verifier
 from llr import comparison, plots
 from llr.analysis import distance as distances
-from llr.asking import Asking, opened, oracle_options
+from llr.asking import Asking, opened, opened_target, oracle_options
 from llr.commands.lingen import lingen
 from llr.commands.spectrum import spectrum
 from llr.commands.surrogate import surrogate
 from llr.commands.sweep import sweep
 from llr.errors import InputError, LlrError, ShownAs, TooLargeError, UndecidedError
+from llr.interrupts import interruptible
 from llr.learning import api
 from llr.learning.learned import LearnedModel
 from llr.models.base import LanguageModel, UniformModel, Word, check_size
@@ -48,23 +48,27 @@ from llr.numbers.arithmetic import EXACT, FLOAT64, named
 from llr.numbers.balls import LIMIT_BITS
 from llr.numbers.rational import decimal, fraction, parse, text
 from llr.numbers.units import LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, noisy_oracle
 from llr.oracles.protocol import LogitOracle
 from llr.oracles.real import RealModel
-from llr.oracles.sampling import ModelWords, RowWords, WordSource
+from llr.oracles.sampling import ModelWords, RowWords
 from llr.oracles.sources import SOURCES
 from llr.screen import (
     FAILED,
     INTERRUPTED,
     OK,
+    Line,
     interval,
     json_option,
     parse_integer,
     print_json,
     progress,
+    quiet_option,
     seed_option,
     show,
+    shown_line,
     table,
 )
 from llr.storage import check_room, enumerable_target
@@ -94,13 +98,12 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command; 2 for bad input, 3 for an interrupt."""
         try:
-            return super().invoke(ctx)
+            with interruptible():
+                return super().invoke(ctx)
         except LlrError as error:
             raise click.UsageError(str(error), ctx) from None
         except KeyboardInterrupt:
-            Console(stderr=True).print(
-                "interrupted; the same command with the same seed starts over"
-            )
+            click.echo("interrupted; the same command with the same seed starts over", err=True)
             ctx.exit(INTERRUPTED)
 
     @staticmethod
@@ -134,6 +137,7 @@ RANKS: Mapping[str, str] = {
     metavar="|".join(RANKS),
     help="Histories of one length, or mixed; or the rank of the probabilities M(f|h).",
 )
+@quiet_option
 @json_option
 def rank(target: str, kind: str, as_json: bool) -> None:
     """Print the exact rank of every cut of TARGET.
@@ -145,7 +149,8 @@ def rank(target: str, kind: str, as_json: bool) -> None:
         raise InputError("--kind", kind, "one of " + ", ".join(RANKS))
     model = enumerable_target(target)
     exact = kind == "probability" or not isinstance(model, HiddenMarkovModel)
-    ranks = ranks_of(model, kind, exact)
+    with progress(f"finding {kind} ranks of {target}"):
+        ranks = ranks_of(model, kind, exact)
     if as_json:
         print_json(
             {
@@ -238,6 +243,7 @@ def ranks_of(model: LanguageModel, kind: str, exact: bool) -> Sequence[int]:
 )
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def learn(
     target: str,
@@ -278,7 +284,7 @@ def learn(
         )
     )
     limit_rank = rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1)
-    model = llr.target(target)
+    model = opened_target(target)
     accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)
     off = accuracy > 0 and model.arithmetic is EXACT
     kind = noise or ("adversarial" if off else "none")
@@ -309,13 +315,14 @@ def learn(
     with opened(journal, max_calls) as asks:
         identity = oracle_identity(target, kind, accuracy, seed_number)
         oracle = asks.oracle(model, numbers, identity, noisy)
-        with progress(f"learning {target}") as report:
+        with progress(f"learning {target}", asks.counts) as line:
             result = api.learn(
                 oracle,
                 **wanted,
                 # a real model is asked through the learner's own ledger alone
                 words=None if isinstance(model, RealModel) else ModelWords(model),
-                on_epoch=report,
+                on_epoch=line.epoch,
+                tell=line.tell,
                 cut_ranks=known_cut_ranks(model),
             )
         if out is not None:
@@ -323,8 +330,8 @@ def learn(
         if certificate is not None and result.certificate is not None:
             how = {"target": target, "noise": kind, "seed": seed_number}
             write_json(certificate, {**result.certificate.as_json(), "oracle": how})
-        with progress("measuring the distance"):
-            measured = measure(model, result.model)
+        with progress("measuring the distance") as line:
+            measured = measure(model, result.model, line.tell)
         value = {
             "target": target,
             **restriction(model),
@@ -345,7 +352,7 @@ def restriction(model: LanguageModel) -> dict[str, Any]:
     return {"restricted": model.description()} if isinstance(model, RealModel) else {}
 
 
-def measure(model: LanguageModel, learned: LanguageModel) -> dict[str, Any]:
+def measure(model: LanguageModel, learned: LanguageModel, tell: Tell = untold) -> dict[str, Any]:
     """Return the distances that are found by visiting words; null for a real model."""
     names = ("total_variation", "unrepresented_mass", "uniform_total_variation")
     if isinstance(model, RealModel):
@@ -353,9 +360,9 @@ def measure(model: LanguageModel, learned: LanguageModel) -> dict[str, Any]:
     limit = MAX_EXACT_NODES if learned.arithmetic is EXACT else MAX_FLOAT_NODES
     uniform = UniformModel(model.alphabet_size, model.horizon, model.unit)
     found = (
-        distances.total_variation(model, learned, max_nodes=limit),
-        unrepresented(model, learned, limit),
-        distances.total_variation(model, uniform, max_nodes=limit),
+        distances.total_variation(model, learned, max_nodes=limit, tell=tell),
+        unrepresented(model, learned, limit, tell),
+        distances.total_variation(model, uniform, max_nodes=limit, tell=tell),
     )
     return {name: distance.as_json() for name, distance in zip(names, found, strict=True)}
 
@@ -372,6 +379,7 @@ def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, A
 @click.argument("learned", metavar="MODEL.json")
 @click.argument("target")
 @oracle_options
+@quiet_option
 @json_option
 def check(
     certificate: str,
@@ -386,7 +394,7 @@ def check(
     The verifier shares no code with the learner.  Exit 0 if the certificate is valid, else 1.
     """
     claim, network = read_json(certificate), read_json(learned)
-    model = llr.target(target)
+    model = opened_target(target)
     how = claim.get("oracle") if isinstance(claim, dict) else None
     how = how if isinstance(how, dict) else {}
     numbers = EXACT if model.arithmetic is EXACT and _is_exact(claim) else FLOAT64
@@ -416,8 +424,13 @@ def check(
         raise InputError(f"logit_unit of {certificate}", str(unit), "a unit of float64")
     with opened(journal, max_calls) as asks:
         known: list[LogitOracle] = []
+        line = Line(f"asking {target} again", asks.counts)
+        lengths = 0
 
         def ask(prefixes: Sequence[Word]) -> list[list[Any]]:
+            nonlocal lengths
+            line.tell("prefixes, by length", lengths, model.horizon)
+            lengths += 1
             if not known:  # not before the files are known to be sound
                 identity = oracle_identity(target, *errs)
                 known.append(asks.oracle(model, numbers, identity, noisy))
@@ -427,7 +440,7 @@ def check(
             return [[fraction(x) for x in row] for row in rows]
 
         try:
-            with progress(f"asking {target} again"):
+            with shown_line(line):
                 found = verifier.verify(claim, network, ask)
         except InputError:
             raise
@@ -463,6 +476,7 @@ def check(
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def compare(
     target: str,
@@ -488,11 +502,15 @@ def compare(
     if plot is not None:
         plots.check_folder("--plot", plot, plots.FILES)
     limit = comparison.limit_of(model)
-    with opened(journal, max_calls) as asks, progress(f"learning {target} in every way"):
+    with (
+        opened(journal, max_calls) as asks,
+        progress(f"learning {target} in every way", asks.counts) as line,
+    ):
         oracle = asks.oracle(model, promise["arithmetic"], {"target": target})
         label = comparison.label_of(target)
-        entries = list(comparison.compare(model, oracle, **promise, **label))
+        entries = list(comparison.compare(model, oracle, **promise, **label, tell=line.tell))
         if plot is not None:
+            line.tell("plots, for which it is learned at other T", 0, 0)
             draw(Path(plot), target, model, entries, limit, promise, asks)
     if as_json:
         print_json(
@@ -559,14 +577,14 @@ def _is_exact(claim: object) -> bool:
 
 
 def unrepresented(
-    model: LanguageModel, learned: LanguageModel, max_nodes: int
+    model: LanguageModel, learned: LanguageModel, max_nodes: int, tell: Tell = untold
 ) -> distances.Distance:
     """Return the mass of the words with a prefix that the learned basis does not represent."""
 
     def marks(state: object) -> bool:
         return isinstance(learned, LearnedModel) and not learned.represents(state)
 
-    return distances.mass(model, learned, marks, max_nodes=max_nodes)
+    return distances.mass(model, learned, marks, max_nodes=max_nodes, tell=tell)
 
 
 def learn_table(value: dict[str, Any], target: LanguageModel) -> Table:
@@ -628,6 +646,7 @@ def certified(found: dict[str, Any] | None) -> str:
 @click.option("--fast", is_flag=True, help="Draw in float64 batches; MODEL must be an ISAN.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def sample(
     target: str,
@@ -643,7 +662,7 @@ def sample(
     The words of a real model come with what they spell.
     Only a real model is asked anything: --journal and --max-calls are for those.
     """
-    model = llr.target(target)
+    model = opened_target(target)
     real = isinstance(model, RealModel)
     for value, option in ((journal, "--journal"), (max_calls, "--max-calls")):
         if value is not None and not real:
@@ -656,12 +675,15 @@ def sample(
             raise InputError("--fast", target, "used with an ISAN")
         words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
     else:
-        with opened(journal, max_calls) as asks:
-            source: WordSource = ModelWords(model)
-            if real:
+        what = f"drawing from {target}"
+        if real:
+            with opened(journal, max_calls) as asks, progress(what, asks.counts):
                 oracle = asks.oracle(model, FLOAT64, {"target": target})
-                source = RowWords(Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64))
-            drawn = source.draw(n, model.horizon, rng)
+                ledger = Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64)
+                drawn = RowWords(ledger).draw(n, model.horizon, rng)
+        else:
+            with progress(what) as line:
+                drawn = ModelWords(model, line.tell).draw(n, model.horizon, rng)
         words = [word for word, count in drawn.items() for _ in range(count)]
         words = [words[i] for i in rng.permutation(n).tolist()]
     if as_json:
@@ -693,6 +715,7 @@ def texts(model: LanguageModel, words: Sequence[Word]) -> dict[str, list[str]]:
 @click.argument("first")
 @click.argument("second")
 @click.option("--width", default="1e-12", show_default=True, help="Widest enclosure allowed.")
+@quiet_option
 @json_option
 def distance(first: str, second: str, width: str, as_json: bool) -> None:
     """Print total variation and KL(FIRST || SECOND), exact or enclosed."""
@@ -702,8 +725,9 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
         raise InputError("--width", width, "a positive number")
     computed = fraction(widest) / 2  # the other half is left to the rounding of the decimals
     try:
-        apart = distances.total_variation(one, two, computed)
-        kl = _divergence(one, two, computed, fraction(widest))
+        with progress("measuring the distance") as line:
+            apart = distances.total_variation(one, two, computed, tell=line.tell)
+            kl = _divergence(one, two, computed, fraction(widest), line.tell)
     except UndecidedError:
         raise InputError("--width", width, f"reached within {LIMIT_BITS} bits") from None
     value: dict[str, Any] = {
@@ -722,11 +746,11 @@ def distance(first: str, second: str, width: str, as_json: bool) -> None:
 
 
 def _divergence(
-    one: LanguageModel, two: LanguageModel, computed: Fraction, width: Fraction
+    one: LanguageModel, two: LanguageModel, computed: Fraction, width: Fraction, tell: Tell
 ) -> dict[str, str]:
     """Return KL as lower, upper and method; the trivial [0, inf] if the tree is too large."""
     try:
-        found = distances.kl_divergence(one, two).enclosure(computed)
+        found = distances.kl_divergence(one, two, tell=tell).enclosure(computed)
     except TooLargeError:
         return {"lower": "0", "upper": "inf", "method": "too large"}
     return {**found.as_json(width), "method": "exact" if found.exact else "enclosed"}

@@ -20,6 +20,7 @@ from llr.models.isan import Isan, known_cut_ranks
 from llr.models.targets import family_parameters
 from llr.numbers.arithmetic import EXACT, Arithmetic
 from llr.numbers.units import NAT
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import LogitOracle, model_oracle
 from llr.oracles.sampling import ModelWords
@@ -94,6 +95,7 @@ def compare(
     least: fmpq | None = None,
     secret: str | None = None,
     max_epochs: int = api.MAX_EPOCHS,
+    tell: Tell = untold,
 ) -> Iterator[Entry]:
     """Yield what each learner that applies to a target pays for it.
 
@@ -107,6 +109,7 @@ def compare(
         least: its least Fourier coefficient, in units, for Kushilevitz-Mansour.
         secret: of a noisy parity, for the majority vote.
         max_epochs: of the printed learner.
+        tell: told of every learner, and of the stages of ours.
     """
     k, horizon = target.alphabet_size, target.horizon
     unit = target.unit if arithmetic is EXACT else NAT
@@ -116,6 +119,9 @@ def compare(
 
     def fresh() -> Ledger:
         return Ledger(own(), k, horizon, arithmetic)
+
+    def stage_of(learner: str) -> Tell:
+        return lambda stage, done, total: tell(f"{learner}: {stage}", done, total)
 
     for name in api.ALGORITHMS:
         began = time.perf_counter()
@@ -131,6 +137,7 @@ def compare(
             unit=unit,
             words=ModelWords(target),
             max_epochs=max_epochs,
+            tell=stage_of(name),
         )
         spent = time.perf_counter() - began
         note = f"{result.epochs} epochs, {result.programs} programs"
@@ -143,13 +150,17 @@ def compare(
             spent,
             note if result.accepted else note + ", not accepted",
         )
+    tell("tabulation", 0, 0)
     yield _tabulation(target, fresh, arithmetic)
     if find_spec("aalpy") is not None:
         for name in automata.ALGORITHMS:
+            tell(name, 0, 0)
             yield _automaton(target, fresh(), arithmetic, name, epsilon, delta, seed)
     if bits is not None and least is not None and arithmetic is EXACT:
+        tell("Kushilevitz-Mansour", 0, 0)
         yield _kushilevitz_mansour(fresh, bits, least, seed, target)
     if bits is not None and secret is not None:
+        tell("majority vote", 0, 0)
         yield _majority(fresh(), bits, secret, arithmetic, target, seed)
 
 

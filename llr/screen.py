@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import json
+import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
+from typing import TypeAlias
 
 import click
 from rich import box
-from rich.console import Console
+from rich.console import Console, RenderableType
+from rich.live import Live
 from rich.progress import MofNCompleteColumn, Progress
+from rich.spinner import Spinner
 from rich.table import Table
+from rich.text import Text
 
 from llr.errors import InputError
 from llr.learning.lean import LeanEpoch
@@ -18,11 +25,24 @@ from llr.learning.printed import Epoch
 
 OK, FAILED, INTERRUPTED = 0, 1, 3
 
+Counts: TypeAlias = Callable[[], tuple[int, int]]
+
+_QUIET = "llr.quiet"
+
 MAX_DIGITS = 18
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 seed_option = click.option(
     "--seed", default="0", metavar="N", show_default=True, help="Seed of every random choice."
+)
+
+
+def _hush(context: click.Context, option: click.Parameter, quiet: bool) -> None:
+    context.meta[_QUIET] = quiet
+
+
+quiet_option = click.option(
+    "--quiet", is_flag=True, expose_value=False, callback=_hush, help="Show no progress."
 )
 
 
@@ -77,24 +97,119 @@ def interval(found: dict[str, str]) -> str:
     return f"[{found['lower']}, {found['upper']}] ({found['method']})"
 
 
+class Line:
+    """What a command is doing, as progress shows it.
+
+    Args:
+        what: the work, in words.
+        counts: returns the calls asked so far, and those that a journal remembered.
+        also: returns what else there is to say, after so many seconds.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        counts: Counts | None = None,
+        also: Callable[[float], str] | None = None,
+    ) -> None:
+        self._what, self._counts, self._also = what, counts, also
+        self._stage, self._done, self._total = "", 0, 0
+        self._epoch = self._witnesses = 0
+        self._began = time.monotonic()
+        self._spinner = Spinner("dots")
+
+    def tell(self, stage: str, done: int, total: int) -> None:
+        """Note how far a stage has come; total 0: nobody knows."""
+        self._stage, self._done, self._total = stage, done, total
+
+    def epoch(self, epoch: Epoch | LeanEpoch) -> None:
+        """Note that an epoch of a learner has ended."""
+        self._epoch = epoch.number
+        if isinstance(epoch, LeanEpoch):
+            self._witnesses += len(epoch.stems)
+        else:
+            self._witnesses += epoch.witness is not None
+
+    def __str__(self) -> str:
+        """Return all that is known, without the spinner."""
+        seconds = time.monotonic() - self._began
+        clock = timedelta(seconds=int(seconds))
+        found = [f"{self._what}, {clock}"]
+        if self._epoch:
+            found.append(f"epoch {self._epoch:,}, {counted(self._witnesses, 'witness', 'es')}")
+        if self._also is not None:
+            found.append(self._also(seconds))
+        if self._stage:
+            of = f": {self._done:,} of {self._total:,}" if self._total else ""
+            found.append(f"{self._stage}{of}")
+        if self._counts is not None:
+            asked, remembered = self._counts()
+            rate = f", {asked / seconds:,.0f}/s" if asked and seconds > 0 else ""
+            kept = f", {remembered:,} remembered" if remembered else ""
+            found.append(f"{counted(asked, 'call')}{rate}{kept}")
+        return "; ".join(found)
+
+    def __rich__(self) -> RenderableType:
+        """Return the line as it is now; a display asks ten times per second."""
+        self._spinner.update(text=Text(str(self)))
+        return self._spinner
+
+
+def counted(number: int, thing: str, plural: str = "s") -> str:
+    """Return ``1 call``, ``2 calls``."""
+    return f"{number:,} {thing}{'' if number == 1 else plural}"
+
+
 @contextmanager
-def progress(what: str) -> Iterator[Callable[[Epoch | LeanEpoch], None]]:
-    """Show that work goes on, on a terminal's standard error; silent elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda epoch: None
+def progress(what: str, counts: Counts | None = None) -> Iterator[Line]:
+    """Show what goes on while it goes on, on a terminal's standard error.
+
+    Silent elsewhere, and with ``--quiet``.
+
+    Args:
+        what: the work, in words.
+        counts: returns the calls asked so far, and those that a journal remembered.
+    """
+    line = Line(what, counts)
+    with shown_line(line):
+        yield line
+
+
+@contextmanager
+def shown_line(line: RenderableType) -> Iterator[None]:
+    """Show a renderable, asked again and again, where :func:`progress` would show one."""
+    console = _watched()
+    if console is None:
+        yield
         return
-    with console.status(what) as status:
-        yield lambda epoch: status.update(f"{what}: epoch {epoch.number} ended {epoch.outcome}")
+    with Live(
+        get_renderable=lambda: line,
+        console=console,
+        refresh_per_second=10,
+        transient=True,
+        redirect_stdout=sys.stdout.isatty(),  # what else is printed there stands above the line
+        redirect_stderr=False,
+    ):
+        yield
 
 
 @contextmanager
 def counted_progress(what: str) -> Iterator[Callable[[int, int], None]]:
-    """Show how much of a known amount is done, on a terminal's standard error; silent elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
+    """Show a bar for a known amount of work where :func:`progress` would show a line."""
+    console = _watched()
+    if console is None:
         yield lambda done, total: None
         return
-    with Progress(*Progress.get_default_columns(), MofNCompleteColumn(), console=console) as bar:
+    columns = (*Progress.get_default_columns(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task(what)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _watched() -> Console | None:
+    """Return the terminal that somebody watches standard error on, or None."""
+    context = click.get_current_context(silent=True)
+    quiet = context is not None and context.meta.get(_QUIET, False)
+    console = Console(stderr=True)
+    # a pipe stays silent even where colour is forced
+    return None if quiet or console.is_dumb_terminal or not sys.stderr.isatty() else console

@@ -33,6 +33,7 @@ from llr.models.network import Network
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT
+from llr.observing import Tell, untold
 from llr.oracles.corpus import Corpus, corpus_of, draw, draw_within
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import LogitOracle, model_oracle
@@ -201,6 +202,7 @@ def surrogates(
     distill: bool = False,
     lean: Sequence[int] = (),
     few: Corpus | None = None,
+    tell: Tell = untold,
 ) -> Iterator[Entry]:
     """Fit every learner at every budget and yield how good it is.
 
@@ -214,6 +216,7 @@ def surrogates(
         lean: ranks of nested tables, one per cut, which take as many calls as they need.
         few: fresh words for the relaxed chain programs of the nested tables, a linear program for
             each prefix; None: those are left out.
+        tell: told of every learner, and of the stages of the networks.
     """
     k, horizon = fresh.alphabet_size, len(fresh.layers)
 
@@ -225,6 +228,7 @@ def surrogates(
         fit: Callable[[], Any],
         judges: Corpus = fresh,
     ) -> Entry:
+        tell(name if rank is None else f"{name} of rank {rank}", 0, 0)
         begun = time.perf_counter()
         found = fit()
         seconds = time.perf_counter() - begun
@@ -243,6 +247,7 @@ def surrogates(
         )
 
     for budget in budgets:
+        tell(f"words for {budget:,} calls", 0, 0)
         ledger = Ledger(oracle, k, horizon, FLOAT64)
         words = draw_within(ledger, budget, horizon, np.random.default_rng([seed, 0]))
         corpus = corpus_of(words, ledger.block)
@@ -264,7 +269,12 @@ def surrogates(
                 seen = corpus_of(drawn, table.block)
 
             def network(c=seen, r=rank, g=stems, a=table) -> Isan:  # type: ignore[no-untyped-def]
-                return fit_shared(c, r, np.random.default_rng([seed, 2]), g, a).isan(horizon)
+                rng = np.random.default_rng([seed, 2])
+
+                def refining(stage: str, done: int, total: int) -> None:
+                    tell(f"{SURROGATE} of rank {r}: {stage}", done, total)
+
+                return fit_shared(c, r, rng, g, a, tell=refining).isan(horizon)
 
             yield entry(SURROGATE, budget, table, rank, network)
     for rank in lean:
@@ -272,7 +282,7 @@ def surrogates(
         built: list[NestedTable] = []
 
         def nested(a=ledger, r=rank, b=built) -> Isan:  # type: ignore[no-untyped-def]
-            found = _nested(a, k, horizon, r, seed)
+            found = _nested(a, k, horizon, r, seed, tell)
             b.append(found)
             return found.isan(NAT)
 
@@ -308,7 +318,7 @@ def _best_ngram(corpus: Corpus, soft: bool, seed: int, fresh: Corpus) -> ngrams.
     return min(found, key=lambda n: mean_divergence(n, fresh))
 
 
-def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> NestedTable:
+def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int, tell: Tell) -> NestedTable:
     """Return the lean learner's tables of limited rank; nothing is drawn to measure them."""
     schedule = LeanSchedule(
         threshold=0.5,
@@ -327,6 +337,7 @@ def _nested(ledger: Ledger, k: int, horizon: int, rank: int, seed: int) -> Neste
         arithmetic=FLOAT64,
         schedule=schedule,
         rng=np.random.default_rng([seed, 3]),
+        tell=tell,
     )
     for _ in learner.epochs():
         pass

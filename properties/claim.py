@@ -14,18 +14,13 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import signal
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from inspect import isfunction
-from multiprocessing import get_all_start_methods, get_context
 from pathlib import Path
-from types import FrameType
-from typing import Any, TypeVar, get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 from flint import fmpq
@@ -44,6 +39,7 @@ from llr.numbers.rational import fraction, text
 from properties import records
 from properties.instances import encode, fits
 from properties.records import Record
+from properties.spreading import BOARDS, Board, spread, stop_if_interrupted
 from properties.statistics import ERROR_BUDGET, Evidence, Trials, watch
 
 PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
@@ -51,8 +47,6 @@ PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
 
 GRADES = ("exhaustive", "exact law", "searched", "statistical")
 """All instances up to a size; all random choices; instances that a search draws; samples."""
-
-Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -198,6 +192,12 @@ class Search:
         return self.refutation is not None
 
 
+def next_instance() -> None:
+    """Count an instance, or stop because of an interrupt."""
+    stop_if_interrupted()
+    BOARDS[-1].instance()
+
+
 class _RefutedError(Exception):
     """Some instance broke the claim; Hypothesis shrinks it."""
 
@@ -239,8 +239,7 @@ def search(
     )
     @given(strategy)
     def attempt(instance: Any) -> None:
-        if _INTERRUPTED.is_set():
-            raise KeyboardInterrupt
+        next_instance()
         if until is not None and time.monotonic() > until:
             raise _OutOfTimeError
         try:
@@ -276,8 +275,7 @@ def measure_all(instances: Iterable[Any], check: Check) -> Search:
     """
     found = Search()
     for instance in instances:
-        if _INTERRUPTED.is_set():
-            raise KeyboardInterrupt
+        next_instance()
         found.tried += 1
         try:
             measurement = check(instance)
@@ -293,33 +291,6 @@ def measure_all(instances: Iterable[Any], check: Check) -> Search:
             found.worst, found.worst_instance = ratio, instance
             found.worst_measurement = measurement
     return found
-
-
-_INTERRUPTED = threading.Event()
-
-
-@contextlib.contextmanager
-def between_instances() -> Iterator[None]:
-    """Let an interrupt (Ctrl-C) take effect between two instances.
-
-    Raised at any other moment it may be lost: Hypothesis has a callback on garbage collection, and
-    what is raised inside such a callback is swallowed.  A second interrupt acts at once.
-    """
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def note(number: int, frame: FrameType | None) -> None:
-        if _INTERRUPTED.is_set():
-            raise KeyboardInterrupt
-        _INTERRUPTED.set()
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-        _INTERRUPTED.clear()
 
 
 @contextlib.contextmanager
@@ -573,19 +544,21 @@ def _verify_trials(
     if not claim.twins:
         raise InputError(f"twins of {claim.identifier}", claim.twins, "at least one")
     test = trials.test(PROFILES[profile], error_budget)
-    undecided = False
+    undecided, board = False, BOARDS[-1]
 
     def watched(check: Check, name: str) -> Evidence:
         def fails(rng: np.random.Generator) -> bool:
             nonlocal undecided
-            if _INTERRUPTED.is_set():
-                raise KeyboardInterrupt
+            next_instance()
+            failed = False
             try:
-                return not check(rng).holds()
+                failed = not check(rng).holds()
             except UndecidedError:
                 undecided = True
-                return False
+            board.run(failed)
+            return failed
 
+        board.test()
         return watch(test, fails, name, start)
 
     main = watched(claim.check, claim.identifier)
@@ -719,37 +692,6 @@ def _smallest(claim: Claim, worst: float, examples: int, start: int) -> Any:
     return search(claim.strategy(), check, examples, start).counterexample
 
 
-_SPREAD: list[Claim] = []
-_WORK: list[Callable[[Claim], Any]] = []
-
-
-def spread(
-    work: Callable[[Claim], Found], claims: Sequence[Claim], processes: int
-) -> Iterator[Found]:
-    """Yield what ``work`` returns for each claim, in order, over several processes.
-
-    Args:
-        work: what to do; its result must be one that can be sent between processes.
-        claims: what to do it for.
-        processes: how many; 1 where processes cannot be forked.
-    """
-    if min(processes, len(claims)) <= 1 or "fork" not in get_all_start_methods():
-        yield from map(work, claims)
-        return
-    _SPREAD[:], _WORK[:] = claims, [work]  # forked processes see them; functions cannot be sent
-    with ProcessPoolExecutor(processes, mp_context=get_context("fork")) as pool:
-        pending = [pool.submit(_work_on, i) for i in range(len(claims))]
-        try:
-            for outcome in pending:
-                yield outcome.result()
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _work_on(place: int) -> Any:
-    return _WORK[0](_SPREAD[place])
-
-
 def verify_claims(
     claims: Sequence[Claim],
     *,
@@ -757,6 +699,8 @@ def verify_claims(
     start: int = 0,
     processes: int = 1,
     error_budget: fmpq = ERROR_BUDGET,
+    board: Board | None = None,
+    done: Callable[[Verdict], None] = lambda verdict: None,
 ) -> Iterator[Verdict]:
     """Yield the verdicts of claims, in order; the same whatever the number of processes.
 
@@ -764,6 +708,8 @@ def verify_claims(
         claims: what to verify.
         profile, start, error_budget: as for :func:`verify_claim`.
         processes: how many to spread the claims over; 1 where processes cannot be forked.
+        board: says meanwhile what is being tried.
+        done: told every verdict as soon as there is one, in any order.
 
     Raises:
         InputError: no such profile, or an error budget that does not serve; before any claim is
@@ -782,7 +728,11 @@ def verify_claims(
         del found["claim"]
         return found
 
-    for claim, found in zip(claims, spread(work, claims, processes), strict=True):
+    def known(place: int, found: dict[str, Any]) -> None:
+        done(Verdict(claim=claims[place], **found))
+
+    spread_out = spread(work, claims, processes, board=board, done=known)
+    for claim, found in zip(claims, spread_out, strict=True):
         yield Verdict(claim=claim, **found)
 
 

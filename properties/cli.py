@@ -9,27 +9,30 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import click
-from flint import fmpq
-from rich.console import Console
 from rich.table import Table
 
 from llr.errors import InputError
 from llr.learning.api import probability
-from llr.numbers.rational import decimal
+from llr.numbers.rational import decimal, parse
 from llr.screen import (
     FAILED,
+    INTERRUPTED,
     OK,
+    Line,
+    counted,
     interval,
     json_option,
     parse_integer,
     print_json,
+    progress,
+    quiet_option,
     seed_option,
     show,
+    shown_line,
     table,
 )
 from llr.storage import enumerable_target
@@ -37,18 +40,19 @@ from properties import records
 from properties.claim import (
     PROFILES,
     Claim,
-    between_instances,
+    Verdict,
     claims_named,
     improved_record,
-    spread,
     verify_claims,
 )
 from properties.claims import CLAIMS
 from properties.claims.necessity import NECESSITIES
 from properties.costs import measure_costs
-from properties.necessity import drop_all, necessity_table, outcome
+from properties.necessity import NecessityVerdict, drop_all, necessity_table, outcome
 from properties.report import check_page, write_page
 from properties.results import Results, Value, describe_run, parse_results, ratio, read_results
+from properties.resuming import Kept
+from properties.spreading import Board, between_instances, spread, stop_if_interrupted
 from properties.tables import show_results
 from properties.theorem import run_theorem
 
@@ -96,8 +100,15 @@ tightness_option = click.option(
     is_flag=True,
     help="Instead, drop each assumption of the claims (or of those named) and search.",
 )
+@click.option(
+    "--resume",
+    default=None,
+    metavar="FILE",
+    help="Keep every claim's line in FILE as it is done; what it holds is not tried again.",
+)
 @html_option
 @seed_option
+@quiet_option
 @json_option
 def verify(
     names: tuple[str, ...],
@@ -107,6 +118,7 @@ def verify(
     tightness: bool,
     update_records: bool,
     necessity: bool,
+    resume: str | None,
     html: str | None,
     seed: str,
     as_json: bool,
@@ -119,8 +131,9 @@ def verify(
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
     budget = probability(error_budget, "--error-budget")
-    if html is not None and (necessity or update_records):
-        raise InputError("--html", html, "left out with --necessity and --update-records")
+    for option, file in (("--html", html), ("--resume", resume)):
+        if file is not None and (necessity or update_records):
+            raise InputError(option, file, "left out with --necessity and --update-records")
     if necessity:
         sys.exit(OK if _drop_assumptions(names, profile, start, as_json) else FAILED)
     claims = claims_named(names, CLAIMS)
@@ -132,53 +145,104 @@ def verify(
     if html is not None:
         check_page(html)
     costs = html is not None or (as_json and not names)
-    results = _verified(claims, profile, start, processes, budget, costs=costs, echo=as_json)
+    run = describe_run(len(claims), profile, start, budget)
+    kept = None if resume is None else Kept(resume, run, [c.identifier for c in claims])
+    results = _verified(claims, run, processes, kept, costs=costs, echo=as_json)
     if tightness and as_json:
         print_json({"tightness": [_tightness(v) for v in results.by_tightness]})
     if not as_json:
         show_results(results, tightness=tightness)
     if html is not None:
-        write_page(results, html)
+        with progress(f"writing {html}"):
+            write_page(results, html)
     sys.exit(OK if results.good else FAILED)
 
 
 def _verified(
-    claims: list[Claim],
-    profile: str,
-    start: int,
-    processes: int,
-    budget: fmpq,
-    *,
-    costs: bool,
-    echo: bool,
+    claims: list[Claim], run: Value, processes: int, kept: Kept | None, *, costs: bool, echo: bool
 ) -> Results:
     """Verify claims; return what :func:`read_results` would return of the lines.
 
+    An interrupt ends the command with exit code 3 and a word on how to resume.
+
     Args:
-        claims, profile, start, processes, budget: of the run.
+        claims, run, processes: of the run.
+        kept: holds what an earlier run found, and is to hold what this one does.
         costs: measure what learning costs, too.
-        echo: print each line as soon as it is known.
+        echo: print each line as soon as it and those before it are known.
     """
     lines: list[str] = []
+    done = {} if kept is None else dict(kept.verdicts)
+    left = [claim for claim in claims if claim.identifier not in done]
+    board = Board(len(left))
+    line = Line("verifying", also=lambda seconds: _state(board, left, len(claims), seconds))
 
     def write(value: Value) -> None:
         lines.append(json.dumps(value, allow_nan=False))
         if echo:
             click.echo(lines[-1])
 
+    def keep(verdict: Verdict) -> None:
+        done[verdict.claim.identifier] = value = verdict.as_json()
+        if kept is not None:
+            kept.add(value)
+
+    def tell(stage: str, number: int, total: int) -> None:
+        stop_if_interrupted()
+        line.tell(stage, number, total)
+
     began = time.perf_counter()
-    write({"run": describe_run(len(claims), profile, start, budget)})
-    with _progress(len(claims)) as report:
-        with between_instances():
-            for verdict in verify_claims(
-                claims, profile=profile, start=start, processes=processes, error_budget=budget
-            ):
-                report(verdict.claim.identifier)
-                write(verdict.as_json())
-        if costs:
-            write({"queries": measure_costs(start)})
+    write({"run": run})
+    verdicts = verify_claims(
+        left,
+        profile=run["profile"],
+        start=run["seed"],
+        processes=processes,
+        error_budget=parse(run["error_budget"]),
+        board=board,
+        done=keep,
+    )
+    try:
+        with shown_line(line), between_instances():
+            for claim in claims:
+                while claim.identifier not in done:
+                    next(verdicts)
+                write(done[claim.identifier])
+            if costs:
+                queries = None if kept is None else kept.queries
+                if queries is None:
+                    queries = measure_costs(run["seed"], tell)
+                    if kept is not None:
+                        kept.add({"queries": queries})
+                write({"queries": queries})
+    except KeyboardInterrupt:
+        so_far = f"interrupted; {len(done)} of {counted(len(claims), 'claim')}"
+        again = "with --resume FILE it would go on"
+        end = f"were done: the same command with the same seed starts over; {again}"
+        if kept is not None:
+            end = f"are in {kept.path}: the same command goes on from there"
+        click.echo(f"{so_far} {end}", err=True)
+        sys.exit(INTERRUPTED)
     write({"end": {"seconds": round(time.perf_counter() - began, 3)}})
+    if kept is not None:
+        kept.finish(lines)
     return parse_results(lines, "results")
+
+
+def _state(board: Board, left: Sequence[Claim], claims: int, seconds: float) -> str:
+    """Return what is being tried, in words."""
+    tried = board.tried
+    names = []
+    for place, runs, failures in board.at_work():
+        watched = f" ({counted(runs, 'run')}, {failures:,} failed)" if runs else ""
+        names.append(left[place].identifier + watched)
+    return "; ".join(
+        [
+            f"{claims - len(left) + board.done:,} of {counted(claims, 'claim')} done",
+            f"{counted(tried, 'instance')}, {tried / max(seconds, 0.1):,.0f}/s",
+            *([", ".join(names)] if names else []),
+        ]
+    )
 
 
 def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json: bool) -> bool:
@@ -186,11 +250,12 @@ def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json:
     known = {n.claim: CLAIMS[n.claim] for n in NECESSITIES}
     wanted = {claim.identifier for claim in claims_named(names, known)}
     chosen = [n for n in NECESSITIES if n.claim in wanted]
-    verdicts = []
+    verdicts: list[NecessityVerdict] = []
     began = time.perf_counter()
-    with _progress(len(chosen)) as report, between_instances():
+    with progress("dropping assumptions") as line, between_instances():
+        line.tell(chosen[0].assumption, 0, len(chosen))
         for verdict in drop_all(chosen, profile=profile, start=start):
-            report(verdict.necessity.assumption)
+            line.tell(f"last {verdict.necessity.assumption}", len(verdicts) + 1, len(chosen))
             verdicts.append(verdict)
             if as_json:
                 click.echo(json.dumps(verdict.as_json()))
@@ -226,9 +291,11 @@ def _update_records(
         return None if old is None else old.ratio, None if new is None else new.ratio
 
     found = table("records", "claim", "ratio on record", "now")
-    with _progress(len(claims)) as report, between_instances():
-        for claim, (old, new) in zip(claims, spread(work, claims, processes), strict=True):
-            report(claim.identifier)
+    board = Board(len(claims))
+    line = Line("searching", also=lambda seconds: _state(board, claims, len(claims), seconds))
+    with shown_line(line), between_instances():
+        spread_out = spread(work, claims, processes, board=board)
+        for claim, (old, new) in zip(claims, spread_out, strict=True):
             if as_json:
                 print_json({"claim": claim.identifier, "before": old, "improved": new})
             elif new is not None:
@@ -238,28 +305,11 @@ def _update_records(
         show(f"{found.row_count} of {len(claims)} records improved, in {records.FOLDER}")
 
 
-@contextmanager
-def _progress(total: int) -> Iterator[Callable[[str], None]]:
-    """Show which claim is being tried, on a terminal's standard error; silent elsewhere."""
-    console = Console(stderr=True)
-    if not console.is_terminal:
-        yield lambda name: None
-        return
-    done = 0
-    with console.status("verifying") as status:
-
-        def report(name: str) -> None:
-            nonlocal done
-            done += 1
-            status.update(f"verifying: {done} of {total} done, last {name}")
-
-        yield report
-
-
 @click.command()
 @click.argument("results", metavar="RESULTS.jsonl")
 @tightness_option
 @html_option
+@quiet_option
 @json_option
 def report(results: str, tightness: bool, html: str | None, as_json: bool) -> None:
     """Remake the tables, and the page, from what llr verify --json printed.
@@ -274,7 +324,8 @@ def report(results: str, tightness: bool, html: str | None, as_json: bool) -> No
     else:
         show_results(found, tightness=tightness)
     if html is not None:
-        write_page(found, html)
+        with progress(f"writing {html}"):
+            write_page(found, html)
     sys.exit(OK if found.good else FAILED)
 
 
@@ -287,6 +338,7 @@ def report(results: str, tightness: bool, html: str | None, as_json: bool) -> No
 @click.option("--alpha", default=None, help="Bound on the factors; default from the target.")
 @click.option("--tolerant", is_flag=True, help="Use the parameters that tolerate bad epochs.")
 @seed_option
+@quiet_option
 @json_option
 def theorem(
     target: str,
@@ -303,16 +355,18 @@ def theorem(
 
     Exit 0 if the promise TV <= epsilon was kept, else 1.
     """
-    found = run_theorem(
-        enumerable_target(target),
-        epsilon=probability(epsilon, "--epsilon"),
-        delta=probability(delta, "--delta"),
-        xi=decimal(xi, "--xi"),
-        noise=noise,
-        alpha=None if alpha is None else decimal(alpha, "--alpha"),
-        tolerant=tolerant,
-        seed=parse_integer(seed, "--seed"),
-    )
+    arguments: dict[str, Any] = {
+        "epsilon": probability(epsilon, "--epsilon"),
+        "delta": probability(delta, "--delta"),
+        "xi": decimal(xi, "--xi"),
+        "noise": noise,
+        "alpha": None if alpha is None else decimal(alpha, "--alpha"),
+        "tolerant": tolerant,
+        "seed": parse_integer(seed, "--seed"),
+    }
+    model = enumerable_target(target)
+    with progress(f"Theorem 5.11 on {target}") as line:
+        found = run_theorem(model, **arguments, on_epoch=line.epoch, tell=line.tell)
     value = {"target": target, "seed": int(seed), **found.as_json()}
     if as_json:
         print_json(value)

@@ -14,6 +14,7 @@ from llr.baselines import tabulation
 from llr.learning import api
 from llr.models.isan import Isan
 from llr.numbers.rational import text
+from llr.observing import Tell, untold
 
 HORIZONS = (4, 8, 16, 32, 64)
 
@@ -25,11 +26,12 @@ ALPHABET_SIZE, RANK = 2, 2
 EPSILON, DELTA = fmpq(1, 10), fmpq(1, 100)
 
 
-def measure_costs(seed: int) -> dict[str, Any]:
+def measure_costs(seed: int, tell: Tell = untold) -> dict[str, Any]:
     """Learn random networks of growing horizon, exactly, and count the distinct prefixes asked.
 
     Args:
         seed: of the learners; the targets are always the same.
+        tell: told how far each stage of each run has come.
 
     Returns:
         A JSON value, the same on every machine: per horizon the counts of the lean learner and,
@@ -39,9 +41,18 @@ def measure_costs(seed: int) -> dict[str, Any]:
     family = f"isan:k={ALPHABET_SIZE},d={RANK},seed=0"
     points = []
     for horizon in HORIZONS:
+
+        def stage(what: str, done: int, total: int, horizon: int = horizon) -> None:
+            tell(f"what learning costs at T = {horizon}, {what}", done, total)
+
         target = llr.target(f"{family},T={horizon}")
         assert isinstance(target, Isan)
-        promise: dict[str, Any] = {"epsilon": EPSILON, "delta": DELTA, "seed": seed}
+        promise: dict[str, Any] = {
+            "epsilon": EPSILON,
+            "delta": DELTA,
+            "seed": seed,
+            "tell": stage,
+        }
         lean = api.learn(target, **promise)
         printed = None
         if horizon <= ALGORITHM_1_UP_TO:

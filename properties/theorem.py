@@ -29,6 +29,7 @@ from llr.models.base import LanguageModel, UniformModel, words
 from llr.models.logits import cut_ranks
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.rational import text
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import LogitOracle, ModelOracle
@@ -124,6 +125,8 @@ def run_theorem(
     tolerant: bool = False,
     seed: int = 0,
     adjust: Callable[[Parameters], Parameters] = lambda parameters: parameters,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    tell: Tell = untold,
 ) -> TheoremRun:
     """Run Algorithm 1 on a small target with the parameters of Theorem 5.11.
 
@@ -136,6 +139,8 @@ def run_theorem(
         tolerant: use the parameters that tolerate infeasible epochs.
         seed: of all draws.
         adjust: changes the parameters before the run; to see what fewer draws do.
+        on_epoch: called after every epoch.
+        tell: told how far each stage has come.
 
     Raises:
         HypothesisError: an argument is out of range.
@@ -150,6 +155,7 @@ def run_theorem(
         raise InputError("noise", noise, "one of " + ", ".join(NOISES))
     if target.alphabet_size**target.horizon > MAX_WORDS:
         raise InputError("target", f"{target}"[:60], f"small: at most {MAX_WORDS} words")
+    tell("cut ranks and parameters", 0, 0)
     rank = max(1, *cut_ranks(target))
     if alpha is None:
         square = factor_length(rank, largest_logit(target) + error).exact
@@ -186,12 +192,16 @@ def run_theorem(
             shared_batch=tolerant,
         ),
         rng=np.random.default_rng(seed),
+        tell=tell,
     )
-    epochs = list(learner.epochs())
+    epochs = []
+    for epoch in learner.epochs():
+        epochs.append(epoch)
+        on_epoch(epoch)
     accepted = epochs[-1].outcome == "accepted"
     trivial = UniformModel(target.alphabet_size, target.horizon, target.unit)
     learned = LearnedModel(epochs[-1].table, target.unit) if accepted else trivial
-    distance = total_variation(target, learned)
+    distance = total_variation(target, learned, tell=tell)
     assert distance.value is not None
     return TheoremRun(
         parameters=parameters,

@@ -18,9 +18,12 @@ from llr.models.base import LanguageModel, State
 from llr.numbers.balls import Enclosure, Real
 from llr.numbers.rational import RationalRow, rational
 from llr.numbers.units import Link
+from llr.observing import Tell, untold
 
 MAX_NODES = 1 << 20
 DEFAULT_WIDTH = Fraction(1, 10**30)
+
+_STAGE = "prefixes, by length"
 
 Weight: TypeAlias = Any  # fmpq or arb
 
@@ -67,6 +70,7 @@ def total_variation(
     second: LanguageModel,
     width: Fraction = DEFAULT_WIDTH,
     max_nodes: int = MAX_NODES,
+    tell: Tell = untold,
 ) -> Distance:
     """Return TV(P, Q) = 1/2 sum_w |P(w) - Q(w)|.
 
@@ -74,6 +78,7 @@ def total_variation(
         first, second: models with one alphabet and one horizon.
         width: how wide an enclosure may be where the distance is not rational.
         max_nodes: largest number of merged prefixes of one length.
+        tell: told of every length.
 
     Returns:
         Exactly 0 where all logits agree; a rational where all probabilities are rational; else an
@@ -83,7 +88,7 @@ def total_variation(
         InputError: alphabets or horizons differ.
     """
     _check_pair(first, second)
-    walk = _Walk(first, second, max_nodes, by_ratio=True)
+    walk = _Walk(first, second, max_nodes, tell, by_ratio=True)
 
     def measure(door: _Door) -> Weight:
         last = walk.layers(door)
@@ -98,6 +103,7 @@ def kl_divergence(
     second: LanguageModel,
     width: Fraction = DEFAULT_WIDTH,
     max_nodes: int = MAX_NODES,
+    tell: Tell = untold,
 ) -> Real:
     """Return KL(P || Q) = sum_w P(w) log(P(w) / Q(w)) in nats; exactly 0 where all logits agree.
 
@@ -108,7 +114,7 @@ def kl_divergence(
         TooLargeError: more than ``max_nodes`` merged prefixes of one length.
     """
     _check_pair(first, second)
-    walk = _Walk(first, second, max_nodes, by_ratio=False)
+    walk = _Walk(first, second, max_nodes, tell, by_ratio=False)
     differing = sum(differ for *_, differ in walk.differences())
     if not differing:
         return Real(fmpq(0))
@@ -125,6 +131,7 @@ def mass(
     marks: Callable[[State], bool],
     width: Fraction = DEFAULT_WIDTH,
     max_nodes: int = MAX_NODES,
+    tell: Tell = untold,
 ) -> Distance:
     """Return the probability under ``model`` that some prefix puts ``other`` into a marked state.
 
@@ -132,10 +139,10 @@ def mass(
         model: the law of the words.
         other: read along with it.
         marks: of the states of ``other`` after 0..T-1 tokens.
-        width, max_nodes: as :func:`total_variation`.
+        width, max_nodes, tell: as :func:`total_variation`.
     """
     _check_pair(model, other)
-    walk = _Walk(model, other, max_nodes, by_ratio=False)
+    walk = _Walk(model, other, max_nodes, tell, by_ratio=False)
 
     def measure(door: _Door) -> Weight:
         return walk.marked(door, marks)
@@ -205,10 +212,16 @@ class _Walk:
     """The prefix tree of two models, layer by layer, equal prefixes merged."""
 
     def __init__(
-        self, first: LanguageModel, second: LanguageModel, max_nodes: int, by_ratio: bool
+        self,
+        first: LanguageModel,
+        second: LanguageModel,
+        max_nodes: int,
+        tell: Tell,
+        by_ratio: bool,
     ) -> None:
         self._first, self._second = first, second
         self._max_nodes = max_nodes
+        self._tell = tell
         self._by_ratio = by_ratio
         self._links = (first.link, second.link)
         self._factors: dict[Hashable, int] = {}
@@ -225,6 +238,7 @@ class _Walk:
         self.nodes = 0
         layer: dict[Key, _Group] = {self._root(door): _Group(door.one, door.one)}
         for length in range(self._first.horizon):
+            self._tell(_STAGE, length, self._first.horizon)
             layer = self._next(layer, door, last=length == self._first.horizon - 1)
         return layer
 
@@ -234,6 +248,7 @@ class _Walk:
         layer: dict[Key, _Group] = {self._root(door): _Group(door.one, door.one)}
         found = door.zero
         for length in range(self._first.horizon):
+            self._tell(_STAGE, length, self._first.horizon)
             kept = {}
             for key, group in layer.items():
                 if marks(key[1]):
@@ -249,6 +264,7 @@ class _Walk:
         layer: dict[Key, _Group] = {self._root(door): _Group(door.one, door.one)}
         found = arb(0)
         for length in range(self._first.horizon):
+            self._tell(_STAGE, length, self._first.horizon)
             for (s1, s2, _), group in layer.items():
                 law1, law2, agree = self._laws(s1, s2)
                 if not agree:

@@ -24,6 +24,7 @@ from llr.errors import InputError, ShownAs
 from llr.models.base import Word
 from llr.numbers import floats
 from llr.numbers.arithmetic import Matrix
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.sampling import RowThresholds, draw_tree
 
@@ -480,6 +481,7 @@ def try_prompt(
     histories: Sequence[Word] | None = None,
     checkpoint: Setting | None = None,
     text: bool = True,
+    tell: Tell = untold,
 ) -> Outcome:
     """Fit LINGEN to a prompt, generate, and measure it against the baselines.
 
@@ -495,6 +497,7 @@ def try_prompt(
         histories: at least ``plan.sizes[-1]`` of the prompt's length; None: drawn from the model.
         checkpoint: another model of the same tokens, given the whole history.
         text: whether to draw words; otherwise it is only measured.
+        tell: told of every stage.
 
     Raises:
         InputError: the prompt and the steps do not fit the horizon, a history is no unrelated one
@@ -503,6 +506,7 @@ def try_prompt(
     check_prompt(prompt, setting.horizon, plan.steps)
     for_histories, for_futures, for_words, for_text = rng.spawn(4)
     drawing, target = setting.ledger(), setting.ledger()
+    tell("histories and futures", 0, 0)
     if histories is None:
         histories = drawn_histories(drawing, setting, prompt, plan.sizes[-1], for_histories)
     histories = histories[: plan.sizes[-1]]
@@ -520,6 +524,7 @@ def try_prompt(
         )
         for kind, generator in zip(plan.kinds, for_futures.spawn(len(plan.kinds)), strict=True)
     }
+    tell("fit", 0, 0)
     if plan.strength == 0:
         fit = least_squares_fit(setting, target, prompt, histories, chosen, plan.sizes)
     else:
@@ -533,6 +538,7 @@ def try_prompt(
     )
     methods = [Method(LINGEN, size, kind) for kind in plan.kinds for size in plan.sizes]
     methods.append(Method(MEAN, many))
+    tell("generation", 0, 0)
     lingen = Combinations(setting, histories, values)
     generated = {
         kind: lingen.generate((i + 1) * len(plan.sizes) - 1, 1, plan.steps, for_text)[0]
@@ -544,7 +550,8 @@ def try_prompt(
     other = None if checkpoint is None else checkpoint.ledger()
     words = draw(measuring, setting, prompt, plan.continuations, plan.steps, for_words)
     found: dict[Method, list[floats.Array]] = {}
-    for word in words:
+    for number, word in enumerate(words):
+        tell("measuring, continuations", number, len(words))
         whole = [(*prompt, *z) for z in prefixes_of(word)]
         truth = measuring.block(whole)
         laws = dict(zip(methods, np.swapaxes(lingen.blocks(prefixes_of(word)), 0, 1), strict=True))

@@ -10,12 +10,11 @@ from typing import Any
 import click
 import numpy as np
 
-import llr
 from llr import plots
 from llr.analysis import lingen as study
 from llr.analysis.continuations import Setting, draw, mean_and_error
 from llr.analysis.lingen import Method, Outcome, Plan
-from llr.asking import opened, oracle_options
+from llr.asking import opened, opened_target, oracle_options
 from llr.errors import InputError
 from llr.models.base import LanguageModel, Word, check_word
 from llr.numbers import floats
@@ -30,6 +29,7 @@ from llr.screen import (
     parse_integer,
     print_json,
     progress,
+    quiet_option,
     seed_option,
     show,
     table,
@@ -111,6 +111,7 @@ PROMPTS_SHARE = 5
 @click.option("--plot", default=None, metavar="DIR", help="Write an SVG plot to a folder.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def lingen(
     target: str,
@@ -158,8 +159,8 @@ def lingen(
     if plot is not None:
         plots.check_folder("--plot", plot, (plots.HISTORIES,))
     readable = None if file is None else _read(file)
-    model = llr.target(target)
-    other = None if checkpoint is None else llr.target(checkpoint)
+    model = opened_target(target)
+    other = None if checkpoint is None else opened_target(checkpoint)
     # all that can be refused before a real model is asked which tokens are frequent
     if other is not None:
         _check_sizes(model, other, str(checkpoint))
@@ -190,7 +191,8 @@ def lingen(
                 for p in all_prompts
             ]
         for number, p in enumerate(all_prompts, start=1):
-            with progress(f"LINGEN, prompt {number} of {len(all_prompts)}"):
+            what = f"LINGEN, prompt {number} of {len(all_prompts)}"
+            with progress(what, asked.counts) as line:
                 outcomes.append(
                     study.try_prompt(
                         setting,
@@ -200,6 +202,7 @@ def lingen(
                         given[number - 1],
                         second,
                         number <= shown,
+                        line.tell,
                     )
                 )
         rows = [_row(method, outcomes) for method in outcomes[0].divergences]

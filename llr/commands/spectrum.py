@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -11,25 +11,26 @@ from typing import Any
 import click
 import numpy as np
 
-import llr
 from llr import plots, spectrum_plots
 from llr.analysis.extended import FUTURE_WORDS, LAST_TOKENS, Author, Sampling, extended_matrix
 from llr.analysis.held_out import CutErrors, held_out_errors
 from llr.analysis.spectrum import Spectrum, ViolationError, spectra
-from llr.asking import opened, oracle_options
+from llr.asking import opened, opened_target, oracle_options
 from llr.commands.spectrum_report import FIT, HELD_OUT, cut_as_json, report, spectrum_as_json
 from llr.errors import InputError, ShownAs
 from llr.models.base import LanguageModel
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.real import RealModel
 from llr.screen import (
     FAILED,
-    counted_progress,
     json_option,
     parse_integer,
     print_json,
+    progress,
+    quiet_option,
     seed_option,
 )
 
@@ -112,6 +113,7 @@ class Plan:
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def spectrum(
     target: str,
@@ -127,8 +129,8 @@ def spectrum(
     Rows are histories, columns are futures: a stem and each token after it.  Exit 1 if Fact B.2's
     inequality fails.
     """
-    model = llr.target(target)
-    other = None if control is None else llr.target(control)
+    model = opened_target(target)
+    other = None if control is None else opened_target(control)
     plan = read_plan(model, written)
     if other is not None:
         check_control(model, other, str(control))
@@ -146,7 +148,8 @@ def spectrum(
             ]
             if other is not None:
                 check_same_tokens(model, other, str(control))
-            value, found, cuts = measure(model, plan, asked, rng)
+            with progress(f"spectrum of {target}", door.counts) as line:
+                value, found, cuts = measure(model, plan, asked, rng, line.tell)
             value = {"target": target, "control": control, **value, **door.as_json()}
     except ViolationError as error:
         click.echo(str(error), err=True)
@@ -198,40 +201,47 @@ def read_plan(model: LanguageModel, written: Mapping[str, str | None]) -> Plan:
 
 
 def measure(
-    model: LanguageModel, plan: Plan, asked: Sequence[Ledger], rng: np.random.Generator
+    model: LanguageModel,
+    plan: Plan,
+    asked: Sequence[Ledger],
+    rng: np.random.Generator,
+    tell: Tell = untold,
 ) -> tuple[dict[str, Any], dict[str, list[Spectrum]], list[CutErrors]]:
     """Ask all that the plan needs; return the JSON value, the spectra per model and the cuts."""
     k = model.alphabet_size
+
+    def stage(name: str) -> Callable[[int, int], None]:
+        return lambda done, total: tell(name, done, total)
+
     author = Author(asked[0], k, rng)
+    tell("histories and futures", 0, 0)
     histories = author.histories(plan.histories, plan.sampling)
     stems = author.stems(plan.futures, plan.sampling)
     tokens = list(range(k)) if plan.top is None else author.likely_tokens(plan.top)
     found: dict[str, list[Spectrum]] = {}
     for name, ledger in zip(("target", "control"), asked, strict=False):
-        with counted_progress(f"asking the {name}") as tell:
-            m = extended_matrix(ledger, histories, stems, tokens, tell)
+        m = extended_matrix(ledger, histories, stems, tokens, stage(f"asking the {name}"))
+        tell(f"singular values of the {name}", 0, 0)
         found[name] = [
             s
             for removed in (False, True)
             for s in spectra(m, plan.halvings, removed, plan.ranks, plan.fit)
         ]
         del m  # the next one takes its room
-    cuts = []
-    for cut in plan.cuts:
-        with counted_progress(f"asking at cut {cut}") as tell:
-            cuts.append(
-                held_out_errors(
-                    asked[0],
-                    author,
-                    k,
-                    model.horizon,
-                    cut,
-                    plan.histories,
-                    plan.futures,
-                    plan.ranks,
-                    tell,
-                )
-            )
+    cuts = [
+        held_out_errors(
+            asked[0],
+            author,
+            k,
+            model.horizon,
+            cut,
+            plan.histories,
+            plan.futures,
+            plan.ranks,
+            stage(f"asking at cut {cut}"),
+        )
+        for cut in plan.cuts
+    ]
     for ledger in asked:
         ledger.recheck()
     value: dict[str, Any] = {

@@ -10,10 +10,9 @@ import click
 import numpy as np
 from rich.table import Table
 
-import llr
 from llr import plots
 from llr import surrogate as study
-from llr.asking import asking, oracle_options
+from llr.asking import opened, opened_target, oracle_options
 from llr.baselines import distillation
 from llr.errors import InputError
 from llr.learning.shared import chosen_stems
@@ -25,6 +24,7 @@ from llr.screen import (
     parse_integer,
     print_json,
     progress,
+    quiet_option,
     seed_option,
     show,
     table,
@@ -74,6 +74,7 @@ LIMITS = (
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @oracle_options
 @seed_option
+@quiet_option
 @json_option
 def surrogate(
     target: str,
@@ -105,7 +106,7 @@ def surrogate(
         distillation.check_available("--distill", "given")
     if plot is not None:
         plots.check_folder("--plot", plot, PLOTS)
-    model = llr.target(target)
+    model = opened_target(target)
     k, horizon = model.alphabet_size, model.horizon
     stems = chosen_stems(k, sizes[-1])
     if len(stems[-1]) > max(0, horizon - 2):
@@ -116,14 +117,15 @@ def surrogate(
             "--calls", calls, f"at least {2 * least} for T = {horizon} and these ranks"
         )
     entries: list[study.Entry] = []
-    with asking(model, FLOAT64, {"target": target}, journal, max_calls) as oracle:
-        with progress("drawing fresh words"):
+    with opened(journal, max_calls) as asks:
+        oracle = asks.oracle(model, FLOAT64, {"target": target})
+        with progress("drawing fresh words", asks.counts):
             fresh, asked = study.measured_on(oracle, k, horizon, many, start)
             few = None
             if programs is not None:
                 few, more = study.measured_on(oracle, k, horizon, programs, start, 4)
                 asked += more
-        with progress(f"learning stand-ins for {target}"):
+        with progress(f"learning stand-ins for {target}", asks.counts) as line:
             entries.extend(
                 study.surrogates(
                     oracle,
@@ -134,6 +136,7 @@ def surrogate(
                     distill=distill,
                     lean=nested,
                     few=few,
+                    tell=line.tell,
                 )
             )
     nets = [e for e in entries if e.model is not None and e.learner == study.SURROGATE]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -25,6 +25,7 @@ from llr.screen import (
     json_option,
     parse_integer,
     print_json,
+    quiet_option,
     show,
     table,
 )
@@ -56,7 +57,7 @@ SUFFIX = ".db"
 @click.option("--retry", is_flag=True, help="Do the tasks again that failed.")
 @click.option("--status", is_flag=True, help="Show how far it is, and do nothing.")
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
-@click.option("--quiet", is_flag=True, help="Show no progress.")
+@quiet_option
 @json_option
 def sweep(
     spec: str,
@@ -67,7 +68,6 @@ def sweep(
     retry: bool,
     status: bool,
     plot: str | None,
-    quiet: bool,
     as_json: bool,
 ) -> None:
     """Learn every target of SPEC.toml in every way that it says, and fit how the counts grow.
@@ -92,7 +92,7 @@ def sweep(
     with Results(path) as kept:
         if retry:
             kept.forget_failed(wanted.keys)
-        _work(wanted, kept, tasks, quiet)
+        _work(wanted, kept, tasks)
         found = kept.read()
     done = {key: found[key] for key in wanted.keys}
     others = [r.version for r in done.values() if r.version != __version__]
@@ -131,7 +131,7 @@ def _engine(engine: str, workers: str | None, address: str | None) -> Engine:
     return lambda keys: engines.dask(keys, str(address))
 
 
-def _work(spec: Spec, kept: Results, engine: Engine, quiet: bool) -> None:
+def _work(spec: Spec, kept: Results, engine: Engine) -> None:
     """Do the tasks that have no row yet."""
     known = kept.read()
     left = [key for key in spec.keys if key not in known]
@@ -140,8 +140,7 @@ def _work(spec: Spec, kept: Results, engine: Engine, quiet: bool) -> None:
     total = len(spec.keys)
     done = total - len(left)
     try:
-        shown = nullcontext(_nothing) if quiet else counted_progress("sweep")
-        with shown as report, closing(engine(left)) as ended:
+        with counted_progress("sweep") as report, closing(engine(left)) as ended:
             report(done, total)
             for key, sent in ended:
                 kept.add(key, sent)
@@ -153,10 +152,6 @@ def _work(spec: Spec, kept: Results, engine: Engine, quiet: bool) -> None:
     except WorkersError:
         _say(_resume(done, total, kept))
         raise
-
-
-def _nothing(done: int, total: int) -> None:
-    """Show no progress."""
 
 
 def _resume(done: int, total: int, kept: Results) -> str:

@@ -11,7 +11,7 @@ from flint import fmpq
 
 from llr.analysis.counting import counting_limit
 from llr.errors import InputError, ShownAs
-from llr.learning.certificate import GRID, Certificate, certify
+from llr.learning.certificate import GRID, Certificate, certify, limit_without_failures
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM
@@ -23,6 +23,7 @@ from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT, Arithmetic, named
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import NAT, LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.corpus import draw
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.protocol import FunctionOracle, LogitOracle, model_oracle
@@ -358,6 +359,7 @@ def learn(
     rank: int | str | None = None,
     relaxed: bool = False,
     calls: int = CALLS,
+    tell: Tell = untold,
 ) -> LearnResult:
     """Learn a language model of low logit rank from logit queries.
 
@@ -391,6 +393,7 @@ def learn(
             minimize the largest error of an equation with coefficients in the box, instead of the
             network of least-squares fits.
         calls: shared: how many distinct prefixes may be asked for learning.
+        tell: told how far each stage has come.
 
     Returns:
         A :class:`LearnResult`.
@@ -442,6 +445,7 @@ def learn(
                 arithmetic=numbers,
                 schedule=task.schedule,
                 rng=rng,
+                tell=tell,
             ),
             scale,
             on_epoch,
@@ -449,7 +453,10 @@ def learn(
     elif algorithm == SHARED:
         limit = task.schedule.rank
         assert limit is not None
-        network = learn_shared(ledger, alphabet_size=k, horizon=t, rank=limit, calls=calls, rng=rng)
+        network = learn_shared(
+            ledger, alphabet_size=k, horizon=t, rank=limit, calls=calls, rng=rng, tell=tell
+        )
+        tell("fresh words", 0, 0)
         outcome = _measured(network, ledger, task.schedule.validation_draws(1), rng)
     else:
         outcome = _run_lean(
@@ -461,10 +468,12 @@ def learn(
                 arithmetic=numbers,
                 schedule=task.schedule,
                 rng=rng,
+                tell=tell,
             ),
             scale,
             on_epoch,
             relaxed,
+            _BoundSoFar(task.schedule, risk, wanted - (parameters["p"] or 0), tell),
         )
     certificate = None
     parameters["epsilon"] = wanted
@@ -483,6 +492,7 @@ def learn(
             xi=noise,
             tau=fmpq(0) if tau is None else tau,
             reproducible=spread,
+            tell=tell,
         )
     shown = certificate is not None and certificate.total_variation <= wanted
     accepted = outcome.passed or shown
@@ -543,11 +553,41 @@ def _with_last(sizes: tuple[int, ...], horizon: int, k: int) -> tuple[int, ...]:
     return sizes if horizon == 1 else (*sizes, min(k - 1, k * sizes[-1]))
 
 
+@dataclass(frozen=True)
+class _BoundSoFar:
+    """Tells what the fresh words that passed so far would show if they were all.
+
+    Attributes:
+        schedule: of the learner.
+        delta: the risk of all attempts together.
+        rest: what the bound on TV has beside the mass of failing words.
+        tell: told.
+    """
+
+    schedule: LeanSchedule
+    delta: fmpq
+    rest: fmpq
+    tell: Tell
+
+    def after(self, epoch: LeanEpoch) -> None:
+        """Tell how far the certificate is after an epoch."""
+        if self.tell is untold:
+            return
+        if not epoch.passed:
+            self.tell("the model changed; words passed since", 0, 0)
+            return
+        risk = float(self.delta) / (2 * epoch.attempt * (epoch.attempt + 1))
+        above = min(1.0, limit_without_failures(epoch.passed, risk) + float(self.rest))
+        wanted = self.schedule.validation_draws(epoch.attempt)
+        self.tell(f"TV <= {above:.3g} so far, 0 words failed; tested", epoch.passed, wanted)
+
+
 def _run_lean(
     learner: LeanLearner,
     unit: LogitUnit,
     on_epoch: Callable[[Epoch | LeanEpoch], None] | None,
     relaxed: bool,
+    bound: _BoundSoFar,
 ) -> Outcome:
     infeasible = 0
     witnesses = [0] * len(learner.table.histories)
@@ -557,6 +597,7 @@ def _run_lean(
             witnesses[cut - 1] += 1
         if on_epoch is not None:
             on_epoch(epoch)
+        bound.after(epoch)
     model = (
         LearnedModel(learner.table.table(), unit, relaxed=True)
         if relaxed

@@ -35,6 +35,7 @@ Source: Clopper-Pearson; betting after Ville; the couplings are those of [P] Lem
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,7 @@ from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
 from llr.numbers.rational import ZERO, rational, text
 from llr.numbers.units import LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import model_oracle
 from llr.oracles.sampling import Words
@@ -146,6 +148,7 @@ def certify(
     xi: fmpq,
     tau: fmpq,
     reproducible: fmpq = ZERO,
+    tell: Tell = untold,
 ) -> Certificate:
     """Return what fresh words say about a model.
 
@@ -158,6 +161,7 @@ def certify(
         xi: >= 0, in nats.
         tau: >= 0, in nats.
         reproducible: how far two answers to the same question may differ, in nats.
+        tell: told of every place of the words.
     """
     horizon, n = model.horizon, sum(words.values())
     guesses = model_oracle(model, model.arithmetic)
@@ -169,6 +173,7 @@ def certify(
     stopped: set[Word] = set()
     z = dict.fromkeys(words, ZERO)
     for t in range(horizon if words else 0):
+        tell(f"certifying, {len(failed):,} distinct words failed; places", t, horizon)
         place: dict[Word, int] = {}
         for word in words:
             place.setdefault(word[:t], len(place))
@@ -188,6 +193,7 @@ def certify(
                 z[word] += apart[i] if apart[i] <= kappa else 1
                 if apart[i] > kappa:
                     stopped.add(word)
+    tell("certifying, the bounds", 0, 0)
     failing = sum(words[word] for word in failed)
     sums: dict[fmpq, int] = {}
     for word, many in words.items():
@@ -229,6 +235,11 @@ def failure_limit(n: int, failing: int, delta: fmpq) -> fmpq:
             return not tail <= arb(delta)
 
     return _least_step(likely)
+
+
+def limit_without_failures(n: int, delta: float) -> float:
+    """Return about what :func:`failure_limit` is if none of n >= 1 words fails."""
+    return -math.expm1(math.log(delta) / n)
 
 
 def mean_limit(sums: dict[fmpq, int], delta: fmpq) -> fmpq:

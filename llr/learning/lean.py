@@ -24,6 +24,7 @@ from llr.learning.spanner import BOX
 from llr.models.base import Word
 from llr.numbers.arithmetic import Arithmetic, Row, Scalar
 from llr.numbers.units import LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.sampling import RowThresholds, draw_tree
 
@@ -115,6 +116,7 @@ class LeanLearner:
         arithmetic: of the oracle's logits.
         schedule: thresholds and draws.
         rng: draws the first stems and the words.
+        tell: told of every cut of the first table.
 
     Attributes:
         table: the nested table.
@@ -132,7 +134,9 @@ class LeanLearner:
         arithmetic: Arithmetic,
         schedule: LeanSchedule,
         rng: np.random.Generator,
+        tell: Tell = untold,
     ) -> None:
+        self._tell = tell
         self._ledger = ledger
         self._horizon = horizon
         self._arithmetic = arithmetic
@@ -154,7 +158,7 @@ class LeanLearner:
 
     def epochs(self) -> Iterator[LeanEpoch]:
         """Yield the batches of words until enough pass in a row, or the schedule ends."""
-        self.table.build(self._rng)
+        self.table.build(self._rng, self._tell)
         self._changed()
         if self._schedule.rank is not None:
             yield self._measured(1, 1)
@@ -185,6 +189,7 @@ class LeanLearner:
     def _measured(self, number: int, attempt: int) -> LeanEpoch:
         """Draw fresh words for a table that nothing will change any more."""
         wanted = self._schedule.validation_draws(attempt)
+        self._tell("fresh words to measure the model on", 0, 0)
         self.words = self._draw(wanted)
         return LeanEpoch(number, attempt, wanted, 0, "measured", (), 0, 0)
 

@@ -23,6 +23,7 @@ from llr.models.isan import Isan
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row, Scalar
 from llr.numbers.units import LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 
 SPECTRUM = -1
@@ -87,16 +88,21 @@ class NestedTable:
         self.transitions: list[Matrix] = [arithmetic.matrix([], 0)] * (horizon - 1)
         self.readouts: list[Matrix] = [arithmetic.matrix([], alphabet_size)] * horizon
 
-    def build(self, rng: np.random.Generator) -> None:
+    def build(self, rng: np.random.Generator, tell: Tell = untold) -> None:
         """Fill the table cut by cut, each with stems from random words until its rank stands still.
 
         The rank is taken to stand still as soon as the last stem adds fewer dimensions than its
         k - 1 independent columns, or a further stem leaves one dependent candidate dependent.
         Wherever that was too early a counterexample will say so.
+
+        Args:
+            rng: draws the words.
+            tell: told of every cut.
         """
         paths = self._paths(rng)
         self.readouts[0] = self._ledger.block(self.histories[0])
         for s in range(2, self._horizon + 1):
+            tell("first table, cuts", s - 1, self._horizon)
             spare = [
                 path[:length]
                 for length in range(1, self._horizon - s + 1)

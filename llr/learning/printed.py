@@ -21,6 +21,7 @@ from llr.learning.table import Cut, Table, extended_futures, one_token_futures, 
 from llr.models.base import Word
 from llr.numbers.arithmetic import Arithmetic, Row, Scalar
 from llr.numbers.units import LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.sampling import Words, WordSource
 
@@ -124,6 +125,7 @@ class PrintedLearner:
         schedule: draws, threshold and the largest number of epochs.
         rng: consumed by the sample oracle alone.
         corrections: of the printed form; default all.
+        tell: told of every cut's spanner and of every fresh word.
 
     Source: [P] Algorithm 1, with [M]'s corrections.
     """
@@ -140,7 +142,9 @@ class PrintedLearner:
         schedule: Schedule,
         rng: np.random.Generator,
         corrections: Corrections = CORRECTED,
+        tell: Tell = untold,
     ) -> None:
+        self._tell = tell
         self._ledger = ledger
         self._source = source
         self._k = alphabet_size
@@ -178,7 +182,8 @@ class PrintedLearner:
         program = chain_program(table)
         residuals = Residuals(self._ledger, table, self._arithmetic)
         outcome, witness, bad = "accepted", None, None
-        for word in fresh:
+        for number_of_word, word in enumerate(fresh):
+            self._tell("distinct fresh words passed", number_of_word, len(fresh))
             bad, witness = self._check_word(word, program, residuals)
             if bad is not None or witness is not None:
                 outcome = "infeasible" if bad is not None else "witness"
@@ -203,6 +208,7 @@ class PrintedLearner:
         if self._schedule.shared_batch and self._horizon > 2:
             batch = self._draw(draws, self._horizon - 2)
         for s in range(1, max(1, self._horizon - 1) + 1):
+            self._tell("spanners, cuts", s - 1, max(1, self._horizon - 1))
             futures = tuple(self.futures[s - 1])
             following = self.futures[s] if s < self._horizon else []
             columns = extended_futures(futures, following, self._k)

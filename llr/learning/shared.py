@@ -34,6 +34,7 @@ from llr.models.isan import Isan
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.units import NAT
+from llr.observing import Tell, untold
 from llr.oracles.corpus import Corpus, corpus_of, draw_within
 from llr.oracles.ledger import Ledger
 
@@ -114,6 +115,7 @@ def learn_shared(
     rank: int,
     calls: int,
     rng: np.random.Generator,
+    tell: Tell = untold,
 ) -> Isan:
     """Learn a stationary ISAN from at most ``calls`` distinct prefixes.
 
@@ -124,14 +126,16 @@ def learn_shared(
         rank: R, the dimension of the network, the constant included; at least 2.
         calls: the budget; at least T for each stem.
         rng: draws the words.
+        tell: told of every step of the refinement.
 
     Raises:
         InputError: the rank needs stems longer than the horizon allows, or the budget is too small.
     """
     stems = checked_stems(alphabet_size, horizon, rank, calls)
+    tell("words to learn from", 0, 0)
     words = draw_within(ledger, calls // len(stems), horizon, rng)
     corpus = corpus_of(words, ledger.block)
-    return fit_shared(corpus, rank, rng, stems, ledger).isan(horizon)
+    return fit_shared(corpus, rank, rng, stems, ledger, tell=tell).isan(horizon)
 
 
 def checked_stems(alphabet_size: int, horizon: int, rank: int, calls: int) -> list[Word]:
@@ -172,6 +176,7 @@ def fit_shared(
     stems: Sequence[Word] = ((),),
     ledger: Ledger | None = None,
     epochs: int = EPOCHS,
+    tell: Tell = untold,
 ) -> Recurrence:
     """Fit a stationary ISAN to the laws along drawn words.
 
@@ -182,7 +187,9 @@ def fit_shared(
         stems: to read the prefixes on; the empty one first.
         ledger: asked for the rows on the other stems.
         epochs: of the refinement.
+        tell: told of every step of it.
     """
+    tell("first network", 0, 0)
     table = _Table(corpus, rank, stems, ledger)
     held = np.zeros(len(corpus.words), dtype=bool)
     held[rng.permutation(len(held))[: max(1, len(held) // HELD_OUT)]] = True
@@ -190,7 +197,7 @@ def fit_shared(
     best = min(SHRINKAGES, key=lambda s: divergence(table.recurrence(statistics, s), judges))
     found = table.recurrence(table.statistics(np.ones_like(held)), best)
     if divergence(found, corpus) > EXACT_ENOUGH:
-        found = refined(found, corpus, rng, epochs)
+        found = refined(found, corpus, rng, epochs, tell)
     return found
 
 
@@ -333,7 +340,11 @@ def _common(
 
 
 def refined(
-    model: Recurrence, corpus: Corpus, rng: np.random.Generator, epochs: int = EPOCHS
+    model: Recurrence,
+    corpus: Corpus,
+    rng: np.random.Generator,
+    epochs: int = EPOCHS,
+    tell: Tell = untold,
 ) -> Recurrence:
     """Return the network after gradient descent on KL(target || model) along the words.
 
@@ -345,6 +356,7 @@ def refined(
         corpus: the words.
         rng: divides the words into parts and orders them.
         epochs: passes over all words.
+        tell: told of every step.
 
     Source: D. Kingma and J. Ba, Adam: a method for stochastic optimization (2015).
     """
@@ -359,6 +371,7 @@ def refined(
     squares = [np.zeros_like(x) for x in values]
     steps = epochs * len(parts)
     for step in range(1, steps + 1):
+        tell("refinement", step - 1, steps)
         if step % len(parts) == 1 % len(parts):
             turns = rng.permutation(len(parts))
         turn = turns[step % len(parts)]

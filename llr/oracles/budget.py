@@ -1,4 +1,4 @@
-"""A limit on how many prefixes are asked."""
+"""How many prefixes are asked, and a limit on it."""
 
 from __future__ import annotations
 
@@ -14,14 +14,20 @@ class Budget:
     """So many prefixes, shared by all oracles that are asked within it.
 
     Args:
-        most: how many.
+        most: how many; None: without limit.
 
     Attributes:
-        left: how many may still be asked.
+        spent: how many were asked.
     """
 
-    def __init__(self, most: int) -> None:
-        self.most = self.left = most
+    def __init__(self, most: int | None = None) -> None:
+        self.most = most
+        self.spent = 0
+
+    @property
+    def left(self) -> int | None:
+        """How many may still be asked; None: without limit."""
+        return None if self.most is None else self.most - self.spent
 
     def oracle(self, oracle: LogitOracle) -> LogitOracle:
         """Return the oracle as seen within this budget.
@@ -32,12 +38,12 @@ class Budget:
 
     def spend(self, prefixes: int) -> None:
         """Take from what is left, or raise BudgetError."""
-        if prefixes > self.left:
+        if self.most is not None and prefixes > self.most - self.spent:
             raise BudgetError(
                 f"of {self.most:,} calls allowed, {self.left:,} are left; "
                 f"the next batch has {prefixes:,}"
             )
-        self.left -= prefixes
+        self.spent += prefixes
 
 
 class _Limited:
@@ -47,8 +53,8 @@ class _Limited:
         self.at_once = getattr(oracle, "at_once", None)
 
     @property
-    def left(self) -> int:
-        """How many prefixes may still be asked."""
+    def left(self) -> int | None:
+        """How many prefixes may still be asked; None: without limit."""
         return self._budget.left
 
     def logits(self, prefixes: Sequence[Word]) -> Any:

@@ -223,7 +223,7 @@ class _Journaled:
         done = 0
         while done < len(missing):
             # a budget that ends within a chunk is spent to the last call
-            many = min(self._chunk, getattr(self._oracle, "left", self._chunk) or self._chunk)
+            many = min(self._chunk, getattr(self._oracle, "left", None) or self._chunk)
             places, new, asked = zip(*missing[done : done + many], strict=True)
             for place, row in zip(places, self._ask(new, asked), strict=True):
                 rows[place] = row

@@ -20,6 +20,7 @@ from llr.numbers import balls, floats
 from llr.numbers.arithmetic import EXACT, FLOAT64, Arithmetic, Matrix, Row
 from llr.numbers.rational import RationalRow, Vector
 from llr.numbers.units import NAT, Link, LogitUnit
+from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
 
 Words: TypeAlias = Mapping[Word, int]
@@ -51,12 +52,18 @@ class _Node:
 
 
 class ModelWords:
-    """The sample oracle of a model."""
+    """The sample oracle of a model.
+
+    Args:
+        model: the model.
+        tell: told of every place of the words.
+    """
 
     MAX_REMEMBERED = 1 << 18
 
-    def __init__(self, model: LanguageModel) -> None:
+    def __init__(self, model: LanguageModel, tell: Tell = untold) -> None:
         self._model = model
+        self._tell = tell
         self._thresholds = Thresholds(model.link, EXACT)
         self._root = _Node(model.start())
         self._remembered = 1
@@ -68,6 +75,7 @@ class ModelWords:
         nodes: dict[Word, _Node] = {(): self._root}
 
         def thresholds(prefixes: Sequence[Word]) -> list[Sequence[int]]:
+            self._tell("tokens, by place", len(prefixes[0]), length)
             found = []
             for prefix in prefixes:
                 node = nodes.get(prefix)

@@ -60,6 +60,9 @@ def loky(keys: Iterable[str], workers: int) -> Generator[Sent, None, None]:
         workers: how many processes.
     """
     left = iter(keys)
+    # loky needs both; started here, for to start one unblocks the signals that are blocked below
+    for tracker in ("multiprocessing", "joblib.externals.loky.backend"):
+        importlib.import_module(f"{tracker}.resource_tracker").ensure_running()
     door = threading.Lock()
     sent: queue.SimpleQueue[Sent | BaseException | None] = queue.SimpleQueue()
     pools = [_Pool() for _ in range(workers)]

@@ -101,10 +101,10 @@ def test_learn_and_check(folder, tmp_path, algorithm):
 
 @pytest.mark.parametrize("algorithm", ["lean", "printed"])
 def test_all_that_is_asked_is_counted(folder, monkeypatch, algorithm):
-    asked, plain = [], HuggingFaceOracle.logits
+    surveyed, asked, plain = [], [], HuggingFaceOracle.logits
 
     def logits(self, sequences, tokens=None):
-        asked.extend([] if tokens is None else sequences)
+        (surveyed if tokens is None else asked).extend(sequences)
         return plain(self, sequences, tokens)
 
     monkeypatch.setattr(HuggingFaceOracle, "logits", logits)
@@ -113,7 +113,14 @@ def test_all_that_is_asked_is_counted(folder, monkeypatch, algorithm):
         call(*command, "--epsilon", "0.1", "--delta", "0.1", "--algorithm", algorithm).output
     )
     counts = found["queries"]
-    assert len(asked) == counts["distinct_prefixes"] + counts["rechecks"]
+    # of the survey's answers the learner uses those at kept tokens
+    kept = set(found["restricted"]["tokens"])
+    surveyed = surveyed[-found["restricted"]["surveyed"] :]  # loading tries the model out first
+    known = {s for s in surveyed if kept.issuperset(s[1:])}
+    assert 0 < len(known) < len(surveyed) == len(set(surveyed))
+    news = set(asked) - known
+    assert len(asked) == len(news) + counts["rechecks"]
+    assert len(news) <= counts["distinct_prefixes"] <= len(news) + len(known)
 
 
 def test_learn_says_what_the_target_is(folder):

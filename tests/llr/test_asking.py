@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ from commands import call, json_of
 
 import llr.asking
 import llr.plots
-from llr.asking import asking
+from llr.asking import opened
 from llr.cli import main
 from llr.errors import OracleError
 from llr.models.targets import Family, Parameter
@@ -328,18 +329,33 @@ class Toy:
         return "".join(map(str, tokens))
 
 
+class Served(Toy):
+    """The same behind a server."""
+
+    at_once = 4
+
+
 @pytest.fixture
 def toy(monkeypatch):
-    """What the source behind ``toy:...`` is asked."""
-    log = []
-    family = Family(
-        "toy",
-        "a toy",
-        (Parameter("model", lambda written, argument: written, "ignored"), *COMMON),
-        lambda model, *more: restricted(Toy(log), *more),
-        "toy:model=x,T=3",
-    )
-    monkeypatch.setitem(SOURCES, "toy", family)
+    """What the source behind ``toy:...``, or behind ``served:...``, is asked."""
+
+    class Log(list):
+        before = staticmethod(lambda count: None)
+
+        def extend(self, asked):
+            self.before(len(self))
+            super().extend(asked)
+
+    log = Log()
+    for name, source in (("toy", Toy), ("served", Served)):
+        family = Family(
+            name,
+            "a toy",
+            (Parameter("model", lambda written, argument: written, "ignored"), *COMMON),
+            lambda model, *more, source=source: restricted(source(log), *more),
+            f"{name}:model=x,T=3",
+        )
+        monkeypatch.setitem(SOURCES, name, family)
     return log
 
 
@@ -513,6 +529,75 @@ def test_other_prompts_and_tokens_are_other_targets_and_other_horizons_are_not(t
         assert bool(toy) == news, other
 
 
+# -- answers of a server, which may have been paid for ---------------------------------------------
+
+SERVED = ["sample", "served:model=x,T=3,k=4,prompt=21", "-n", "20"]
+
+
+def kept_files():
+    return [name for name in os.listdir() if re.fullmatch(r"llr-[0-9a-f]{12}\.journal", name)]
+
+
+def test_a_server_is_asked_the_same_and_leaves_no_file(toy):
+    plain = call("sample", REAL, "-n", 20).stdout
+    toy.clear()
+    assert call(*SERVED).stdout == plain
+    assert len(set(toy)) == len(toy)
+    assert "journal" not in json_of(*SERVED)
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OracleError("it is gone")])
+def test_what_a_server_answered_is_kept_until_the_command_has_ended(error, toy):
+    whole = call(*SERVED).stdout
+    distinct = len(toy)
+    toy.clear()
+    toy.before = raises(error, 10)
+    code = 3 if error is KeyboardInterrupt else 2
+    message = call(*SERVED, code=code).stderr.splitlines()[0]
+    (file,) = kept_files()
+    kept = len(toy)
+    assert 10 <= kept <= 10 + Served.at_once
+    assert message.endswith(f"{kept} answers are in {file}: the same command goes on from there")
+    toy.before = lambda count: None
+    call(*SERVED, "--seed", "1")  # another command has a file of its own
+    assert kept_files() == [file]
+    toy.clear()
+    assert call(*SERVED).stdout == whole
+    assert len(toy) == distinct - kept
+    assert os.listdir() == []
+
+
+def test_a_budget_may_be_raised(toy):
+    whole = json_of(*SERVED)
+    distinct = len(toy)
+    toy.clear()
+    call(*SERVED, "--max-calls", 8, code=3)
+    assert len(kept_files()) == 1
+    assert json_of(*SERVED, "--max-calls", distinct - 8) == whole
+    assert len(toy) == len(set(toy)) == distinct
+    assert os.listdir() == []
+
+
+def test_a_file_that_cannot_be_used_is_named_before_anything_is_asked(toy):
+    call(*SERVED, "--max-calls", 8, code=3)
+    (file,) = kept_files()
+    toy.clear()
+    with Journal(file):
+        message = " ".join(call(*SERVED, code=2).stderr.split())
+    assert f"--journal must be given, since {file} of this folder cannot be used" in message
+    assert "locked" in message
+    assert toy == []
+    call(*SERVED, "--journal", "j")
+
+
+def test_a_command_that_asks_nothing_leaves_no_file(toy):
+    learn = ["learn", "served:model=x,T=3,k=4", "--arithmetic", "float", "--rank", "0"]
+    call(*learn, code=2)
+    call(*SERVED, "--max-calls", 0, code=3)
+    assert os.listdir() == []
+
+
 # -- from Python ----------------------------------------------------------------------------------
 
 
@@ -520,7 +605,8 @@ def test_other_prompts_and_tokens_are_other_targets_and_other_horizons_are_not(t
 def test_asking_yields_an_oracle(numbers, asked):
     model = llr.target(TARGET)
     for remembered in (False, True):
-        with asking(model, numbers, {"target": TARGET}, "j", "3") as oracle:
+        with opened("j", "3") as asks:
+            oracle = asks.oracle(model, numbers, {"target": TARGET})
             rows = oracle.logits([(), (0,), (1, 2)])
             assert len(asked) == 3
         want = model.logits((1, 2))
@@ -530,11 +616,8 @@ def test_asking_yields_an_oracle(numbers, asked):
 
 def test_asking_ends_with_exit_code_3(asked, capsys):
     model = llr.target(TARGET)
-    with (
-        pytest.raises(SystemExit) as stop,
-        asking(model, EXACT, {"target": TARGET}, None, "3") as oracle,
-    ):
-        oracle.logits([()] * 4)
+    with pytest.raises(SystemExit) as stop, opened(None, "3") as asks:
+        asks.oracle(model, EXACT, {"target": TARGET}).logits([()] * 4)
     assert stop.value.code == 3
     assert "no answers were kept" in capsys.readouterr().err
 
@@ -543,6 +626,6 @@ def test_asking_takes_an_oracle_of_the_callers(asked):
     model = llr.target(TARGET)
     log = []
     own = Watched(llr.asking.model_oracle(model, EXACT), log, lambda count: None)
-    with asking(model, EXACT, {"target": TARGET, "noise": "x"}, "j", None, own) as oracle:
-        oracle.logits([()])
+    with opened("j", None) as asks:
+        asks.oracle(model, EXACT, {"target": TARGET, "noise": "x"}, own).logits([()])
     assert log == [()]

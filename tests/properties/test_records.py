@@ -19,9 +19,10 @@ from llr.errors import InputError, UndecidedError
 from llr.numbers import balls
 from properties import claim as engine
 from properties import records
-from properties.claim import Claim, Measurement, Twin, improved_record, spread, verify_claim
+from properties.claim import Claim, Measurement, Twin, improved_record, verify_claim
 from properties.claims import CLAIMS
 from properties.records import FOLDER, Record, load, save, tightening
+from properties.spreading import spread
 
 
 def below(limit, least=0, most=1000):

@@ -13,6 +13,11 @@ HOOK = """
 import os, sys
 if not any("resource_tracker" in word for word in sys.orig_argv):
     import json, signal, time
+
+    if "HOOK_START" in os.environ and any("loky" in word for word in sys.orig_argv):
+        os.close(os.open(os.environ["HOOK_LOG"], os.O_WRONLY | os.O_CREAT))
+        time.sleep(float(os.environ["HOOK_START"]))
+
     import llr.sweeps.tasks as tasks
 
     own = tasks.learned

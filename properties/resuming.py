@@ -1,0 +1,74 @@
+"""A run of ``llr verify`` that goes on where an earlier one was stopped.
+
+The file has the lines of docs/json.md, each as soon as it is known: claims in the order in which
+they were done, and in their own order once the run has ended.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+from llr.errors import InputError, ShownAs
+from llr.models.files import check_writable, read_text, write_text
+from properties.results import Value, parse_results
+
+
+class Kept:
+    """The lines of a run, in a file.
+
+    Args:
+        path: of the file; made if it is not there, or empty.
+        run: the content of the first line.
+        claims: the identifiers of what is to be verified.
+
+    Attributes:
+        verdicts: the lines of the claims that are done, by identifier.
+        queries: what learning costs, or None if it was not measured.
+
+    Raises:
+        InputError: the file holds something else than results of such a run.
+    """
+
+    def __init__(self, path: str, run: Value, claims: Collection[str]) -> None:
+        self.path = path
+        self.verdicts: dict[str, Value] = {}
+        self.queries: Value | None = None
+        check_writable(path, "--resume")
+        # what was being written when the run was killed has no end
+        written, _, _ = _read(path).rpartition("\n")
+        if written:
+            found = parse_results(written.split("\n"), path)
+            _check_same(found.run, run, path)
+            self.verdicts = {v["claim"]: v for v in found.verdicts}
+            self.queries = found.queries
+            for name in self.verdicts:
+                if name not in claims:
+                    raise InputError("--resume", path, f"results without {name}, not named now")
+        else:
+            written = json.dumps({"run": run})
+        write_text(path, written + "\n", "--resume")
+
+    def add(self, value: Value) -> None:
+        """Add a line."""
+        if "claim" in value:
+            self.verdicts[value["claim"]] = value
+        with Path(self.path).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(value, allow_nan=False) + "\n")
+
+    def finish(self, lines: Sequence[str]) -> None:
+        """Write the lines of the whole run."""
+        write_text(self.path, "".join(line + "\n" for line in lines), "--resume")
+
+
+def _read(path: str) -> str:
+    return read_text(path) if Path(path).exists() else ""
+
+
+def _check_same(there: Value, now: Value, path: str) -> None:
+    """Raise InputError unless the runs would find the same."""
+    for name, value in now.items():
+        if there.get(name) != value:
+            shown = ShownAs(f"{path}, where {name} is {there.get(name)}")
+            raise InputError("--resume", shown, f"results of a run with {name} {value}")

@@ -1,0 +1,219 @@
+"""``llr verify --resume``: what is done is not done again, and the outcome is that of one run."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from hypothesis import strategies as st
+
+import properties.cli
+import properties.costs
+from llr.cli import main
+from properties.claim import Claim, Measurement, Twin
+from properties.claims import CLAIMS
+from properties.resuming import Kept
+
+NAMES = ["one", "two", "three"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(properties.costs, "HORIZONS", (4,))
+
+
+@pytest.fixture(autouse=True)
+def tried(monkeypatch):
+    """Three claims; returns which were tried, whatever process did it."""
+
+    # fmt: off
+    def claim(name, limit):
+        def check(n: int) -> Measurement:
+            with Path("tried").open("a") as file:
+                file.write(name + "\n")
+            return Measurement.of(n, limit)
+
+        return Claim(name, "n is small", "here", "printed", lambda: st.integers(0, 100), check,
+                     (Twin("smaller", lambda n: Measurement.of(n, 10)),))
+    # fmt: on
+
+    def which():
+        found = set(Path("tried").read_text().split()) if Path("tried").exists() else set()
+        Path("tried").unlink(missing_ok=True)
+        return found
+
+    claims = {name: claim(name, 100 + i) for i, name in enumerate(NAMES)}
+    monkeypatch.setattr(properties.cli, "CLAIMS", claims)
+    return which
+
+
+def verify(*arguments, code=0):
+    result = CliRunner().invoke(main, ["verify", *map(str, arguments)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == code, result.output
+    return result
+
+
+def table(result):
+    """Return the output without the time at its end."""
+    return re.sub(r", \d+ s\n$", "\n", result.stdout)
+
+
+def lines(written):
+    """Return JSON lines without times."""
+    values = [json.loads(line) for line in written.splitlines()]
+    return [{k: v for k, v in x.items() if k not in ("seconds", "end")} for x in values]
+
+
+def stop_after(monkeypatch, name):
+    """Let Ctrl-C come as soon as a claim's line is in the file."""
+    add = Kept.add
+
+    def adding(self, value):
+        add(self, value)
+        if value.get("claim") == name:
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Kept, "add", adding)
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_an_interrupted_run_ends_as_one_that_was_not(jobs, tried, monkeypatch):
+    whole = verify("--jobs", jobs)
+    listed = verify("--jobs", jobs, "--json").stdout
+    tried()
+    with monkeypatch.context() as patch:
+        stop_after(patch, "one")
+        found = verify("--jobs", jobs, "--resume", "r", code=3)
+    done = [x["claim"] for x in lines(Path("r").read_text())[1:]]
+    assert "one" in done
+    assert len(done) < 3
+    assert found.stdout == ""
+    assert found.stderr == (
+        f"interrupted; {len(done)} of 3 claims are in r: the same command goes on from there\n"
+    )
+    tried()
+    assert table(verify("--jobs", jobs, "--resume", "r")) == table(whole)
+    assert tried() == set(NAMES) - set(done)
+    assert lines(Path("r").read_text()) == [x for x in lines(listed) if "queries" not in x]
+    assert table(verify("--resume", "r")) == table(whole)
+    again = verify("--resume", "r", "--json").stdout
+    assert lines(again) == lines(listed)
+    assert tried() == set()
+
+
+def test_a_claim_that_is_done_before_those_in_front_of_it_is_kept(tried, monkeypatch):
+    whole = table(verify())
+    claims = dict(properties.cli.CLAIMS)
+
+    def endless(n: int) -> Measurement:
+        time.sleep(60)
+        raise AssertionError
+
+    slow = {**claims, "one": replace(claims["one"], check=endless)}
+    with monkeypatch.context() as patch:
+        patch.setattr(properties.cli, "CLAIMS", slow)
+        stop_after(patch, "three")
+        began = time.monotonic()
+        verify("--jobs", 2, "--resume", "r", code=3)
+        assert time.monotonic() - began < 30
+    assert [x["claim"] for x in lines(Path("r").read_text())[1:]] == ["two", "three"]
+    tried()
+    assert table(verify("--resume", "r", "--jobs", 2)) == whole
+    assert tried() == {"one"}
+    assert [x["claim"] for x in lines(Path("r").read_text())[1:-1]] == NAMES
+
+
+def test_a_line_that_was_being_written_is_written_again(tried):
+    whole = verify("--resume", "r")
+    assert tried() == set(NAMES)
+    kept = Path("r").read_text().splitlines(keepends=True)
+    Path("r").write_text("".join(kept[:2]) + kept[2][:50])
+    assert table(verify("--resume", "r")) == table(whole)
+    assert tried() == {"two", "three"}
+    assert lines(Path("r").read_text()) == lines("".join(kept))
+
+
+def test_the_output_of_an_interrupted_run_serves_as_well(tried):
+    whole = verify("--json").stdout
+    tried()
+    Path("r").write_text("".join(whole.splitlines(keepends=True)[:3]))
+    assert lines(verify("--json", "--resume", "r").stdout) == lines(whole)
+    assert tried() == {"three"}
+
+
+def test_named_claims_and_costs(tried, monkeypatch):
+    costs = []
+
+    def measured(seed, tell):
+        costs.append(seed)
+        tell("stage", 0, 0)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(properties.cli, "measure_costs", measured)
+    verify("--json", "--resume", "r", code=3)
+    assert costs == [0]
+    assert tried() == set(NAMES)
+    verify("--resume", "r")  # a table needs no costs
+    assert costs == [0]
+    verify("two", "--resume", "named")
+    assert len(lines(Path("named").read_text())) == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--seed", "1"], "a run with seed 1, not r, where seed is 0"),
+        (["--profile", "nightly"], "a run with profile nightly, not r, where profile is ci"),
+        (["--error-budget", "1e-8"], "where error_budget is 1/1000000000"),
+        (["one"], "a run with claims 1, not r, where claims is 3"),
+    ],
+)
+def test_results_of_another_run_are_refused_and_left_alone(change, message, tried):
+    verify("--resume", "r")
+    tried()
+    before = Path("r").read_bytes()
+    found = verify("--resume", "r", *change, code=2)
+    assert message in " ".join(found.stderr.split())
+    assert tried() == set()
+    assert Path("r").read_bytes() == before
+
+
+def test_other_claims_and_other_files_are_refused(tried):
+    verify("one", "--resume", "r")
+    assert "results without one, not named now" not in verify("one", "--resume", "r").stderr
+    found = verify("two", "--resume", "r", code=2)
+    assert "--resume" in found.stderr
+    Path("r").write_text("precious\n")
+    verify("--resume", "r", code=2)
+    assert Path("r").read_text() == "precious\n"
+    os.mkdir("d")
+    verify("--resume", "d", code=2)
+    verify("--resume", "missing/r", code=2)
+
+
+@pytest.mark.parametrize("other", ["--necessity", "--update-records"])
+def test_there_is_nothing_to_resume_elsewhere(other):
+    found = verify(other, "--resume", "r", code=2)
+    assert "--resume must be left out with --necessity and --update-records" in found.stderr
+    assert not Path("r").exists()
+
+
+def test_real_claims_read_back_as_they_were(monkeypatch):
+    """What a claim's line has is all that the tables are made from."""
+    names = ["copy-peak", "lemma-5.7-printed", "remark-5.8-binary"]
+    monkeypatch.setattr(properties.cli, "CLAIMS", {name: CLAIMS[name] for name in names})
+    quick = ["--profile", "quick", "--tightness"]
+    whole = verify(*quick, "--resume", "r")
+    kept = Path("r").read_text().splitlines(keepends=True)
+    Path("r").write_text("".join(kept[:3]))
+    assert table(verify(*quick, "--resume", "r")) == table(whole)
