@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from flint import fmpq
 
-from llr.learning.nested import SPECTRUM, NestedTable
+from llr.learning.nested import SPECTRUM, NestedTable, most_stems
 from llr.models.base import TabulatedModel
 from llr.models.targets import family_target
 from llr.numbers import floats, rational
@@ -114,3 +114,15 @@ def test_the_spectrum_weighs_all_rows_together(rank, size):
     table = NestedTable(ledger, 6, 2, FLOAT64, 1.0, rank)
     table.build(np.random.default_rng(0))
     assert len(table.histories[1]) == size
+
+
+def test_a_limited_rank_limits_the_stems():
+    assert [most_stems(2, r) for r in (1, 2, 5)] == [2, 4, 10]  # one column shows per stem
+    assert [most_stems(4, r) for r in (1, 2, 3, 4)] == [1, 2, 2, 3]
+    assert most_stems(100, 3) == most_stems(2, 0) == 1
+    model = family_target("isan:T=9,k=2,d=4")
+    for rank in (1, 2, 4):
+        ledger = Ledger(FloatOracle(ModelOracle(model), model), 2, 9, FLOAT64)
+        table = NestedTable(ledger, 2, 9, FLOAT64, 1e-9, rank)
+        table.build(np.random.default_rng(0))
+        assert max(map(len, table.stems)) == most_stems(2, rank)
