@@ -18,6 +18,9 @@ from llr.models.files import check_writable
 LEARNERS, GROWTH = FILES = ("learners.svg", "growth.svg")
 HISTORIES = "lingen.svg"
 
+NEAREST_TICKS = 1.25
+"""Sizes nearer than this factor share a tick, so that their labels do not overlap."""
+
 SETTINGS = {"svg.hashsalt": "llr", "svg.fonttype": "none"}
 METADATA = {"Date": None, "Creator": None}
 
@@ -120,7 +123,10 @@ def plot_divergences(
         axes.axhline(level, color=f"C{place}", linestyle="--", label=label)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
-    ticks = sorted({size for points in curves.values() for size, _, _ in points})
+    ticks: list[int] = []
+    for size in (size for points in curves.values() for size, _, _ in points):
+        if all(max(size, tick) >= NEAREST_TICKS * min(size, tick) for tick in ticks):
+            ticks.append(size)
     axes.set_xticks(ticks, [f"{size:,}" for size in ticks], minor=False)
     _save(figure, axes, path, beside=True)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -10,7 +10,6 @@ from flint import fmpq
 
 from bounds.access import least_probability, samples_for_logits, samples_with_temperature
 from bounds.boolean import function_error, label_error
-from bounds.theorem import rank_error
 from llr.analysis.distance import total_variation
 from llr.errors import InputError
 from llr.learning.api import learn
@@ -18,8 +17,7 @@ from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.numbers.balls import Real
 from llr.numbers.rational import RationalRow, rational
 from llr.oracles.access import GRID_BITS, SampledOracle
-from llr.oracles.ledger import Counts, Ledger
-from llr.oracles.protocol import LogitOracle
+from llr.oracles.ledger import Counts
 from properties.scenarios import probability_of
 from properties.theorem import largest_logit
 
@@ -201,67 +199,31 @@ def learn_boolean(
 # -- Theorem 5.14 -------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Deviation:
-    """How far a target is from rank d: in the mean of Def 1.6, and where a run asked.
-
-    Attributes:
-        average: eps_avg, exactly, over words of the exact model.
-        asked: the largest deviation on the entries that the run asked, in units.
-        asked_average: their mean deviation, each asked prefix and token once.
-        allowed: Theorem 5.14's bound on it, for risk delta.
-    """
-
-    average: fmpq
-    asked: fmpq
-    asked_average: fmpq
-    allowed: Real
-
-
-def deviation(
-    exact: LanguageModel,
-    approximate: LogitOracle,
-    ledger: Ledger,
-    samples: int,
-    delta: fmpq,
-) -> Deviation:
-    """Measure Theorem 5.14's chain on a run: eps_avg, the asked entries, and the bound.
+def mean_error(model: LanguageModel, errors: Mapping[Word, RationalRow]) -> fmpq:
+    """Return eps_avg, the largest mean of Def 1.6 over s and t, by enumeration.
 
     Args:
-        exact: a model of cut rank d with rational word probabilities, small enough to enumerate.
-        approximate: the oracle whose rows deviate from it, in the same unit.
-        ledger: of the run, on ``approximate``.
-        samples: N_all, words drawn in the run.
-        delta: in (0, 1).
+        model: whose words are drawn; they have rational probabilities.
+        errors: |L - Lbar| at every prefix, for every next token.
+
+    Source: [P] Def 1.6.
     """
-    k, horizon = exact.alphabet_size, exact.horizon
-    weight = {w: _probability(exact, w) for w in words(k, horizon)}
-
-    def error(prefix: Word) -> RationalRow:
-        answer = approximate.logits([prefix])[0]
-        truth = exact.read(exact.state_of(prefix))
-        return tuple(abs(x - y) for x, y in zip(answer, truth, strict=True))
-
-    errors = {p: error(p) for length in range(horizon) for p in words(k, length)}
-    means = [fmpq(0)]
+    k, horizon = model.alphabet_size, model.horizon
+    weight = {w: _probability(model, w) for w in words(k, horizon)}
+    largest = fmpq(0)
     for s in range(1, horizon):
         heads = _marginal(weight, 0, s - 1)
         for t in range(s + 1, horizon + 1):
             tails = _marginal(weight, s, t - 1)
-            means.append(
-                sum(
-                    (
-                        p * q * sum(errors[(*h, a, *f)], fmpq(0)) / (k * k)
-                        for (h, p), (f, q), a in product(heads.items(), tails.items(), range(k))
-                    ),
-                    fmpq(0),
-                )
+            mean = sum(
+                (
+                    p * q * sum(errors[(*h, a, *f)], fmpq(0)) / (k * k)
+                    for (h, p), (f, q), a in product(heads.items(), tails.items(), range(k))
+                ),
+                fmpq(0),
             )
-    average = max(means)
-    asked = [e for p in ledger.log for e in errors[p]]
-    mean = sum(asked, fmpq(0)) / max(1, len(asked))
-    allowed = rank_error(max(samples, 1), horizon, k, average, delta)
-    return Deviation(average, max(asked, default=fmpq(0)), mean, allowed)
+            largest = max(largest, mean)
+    return largest
 
 
 def _marginal(weight: dict[Word, fmpq], start: int, stop: int) -> dict[Word, fmpq]:
@@ -276,5 +238,5 @@ def _probability(model: LanguageModel, word: Word) -> fmpq:
     """Return the probability of a word, which must be rational."""
     found = probability_of(model, word).exact
     if found is None:
-        raise InputError("exact", model, "a model with rational word probabilities")
+        raise InputError("model", model, "a model with rational word probabilities")
     return found

@@ -170,6 +170,8 @@ def surrogate(
     chosen = model.surveyed if isinstance(model, RealModel) else 0
     show(f"prefixes asked besides: to measure {asked:,}, to choose tokens {chosen:,}")
     show(LIMITS)
+    if relaxed is not None:
+        show(f"({relaxed}): measured on so many fresh words of their own")
     for budget, rank in value["ahead"].items():
         what = "no rank" if rank is None else f"ranks from {rank} on"
         show(f"{int(budget):,} calls: below the soft n-gram: {what}")
@@ -209,14 +211,14 @@ def _table(value: dict[str, Any]) -> Table:
     )
     for e in value["learners"]:
         positions = e["by_position"]
-        few = "" if e["words"] == value["words"] else f", {e['words']:,} words"
+        few = "" if e["words"] == value["words"] else f" ({e['words']:,})"
         found.add_row(
             e["learner"] + few,
             "" if e["rank"] is None else str(e["rank"]),
             f"{e['calls']:,}",
             f"{e['parameters']:,}",
             f"{e['seconds']:.1f}",
-            f"{e['kl']:.4f} +- {e['standard_error']:.4f}",
+            f"{e['kl']:.4f} +- {e['standard_error']:.3f}",
             f"{positions[0]:.3f}, {positions[-1]:.3f}",
             f"{e['next_token_tv']:.3f}, {e['next_token_tv_limit']:.3f}",
         )

@@ -20,6 +20,7 @@ from llr.numbers.units import LogitUnit
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Claim, Measurement, Twin
+from properties.procedures import mean_error
 from properties.scenarios import probability_of
 from properties.strategies import copies, fourier_sparse, isans, noisy_parities, seeds, spikes
 from properties.theorem import run_theorem
@@ -132,34 +133,33 @@ def rank_errors(instance: Approximate, factor: fmpq = fmpq(1)) -> Measurement:
     model, k, horizon = instance.target, instance.target.alphabet_size, instance.target.horizon
     noisy = NoisyOracle(ModelOracle(model), "random", instance.xi, model.unit, instance.seed)
     exact = ModelOracle(model)
-
-    def error(prefix: Word, token: int) -> fmpq:
-        found: fmpq = abs(noisy.logits([prefix])[0][token] - exact.logits([prefix])[0][token])
-        return found
-
+    prefixes = [p for length in range(horizon) for p in words(k, length)]
+    answers = zip(noisy.logits(prefixes), exact.logits(prefixes), strict=True)
+    errors = {
+        p: tuple(abs(x - y) for x, y in zip(*rows, strict=True))
+        for p, rows in zip(prefixes, answers, strict=True)
+    }
+    average = mean_error(model, errors)
     sample = list(words(k, horizon))
     weight = {}
     for w in sample:
-        p = probability_of(model, w).exact
-        assert p is not None
-        weight[w] = p
-    means = [fmpq(0)]
+        chance = probability_of(model, w).exact
+        assert chance is not None
+        weight[w] = chance
     asked: dict[tuple[Word, Word], fmpq] = {}
-    for s in range(1, horizon):
-        for t in range(s + 1, horizon + 1):
-            mean = fmpq(0)
-            for x, y in product(sample, sample):
-                for a, b in product(range(k), range(k)):
-                    found = error((*x[: s - 1], a, *y[s : t - 1]), b)
-                    mean += weight[x] * weight[y] * found / (k * k)
-                    asked[x, y] = max(asked.get((x, y), fmpq(0)), found)
-            means.append(mean)
-    bound = rank_error(2, horizon, k, max(means), instance.delta).exact
+    for x, y in product(sample, sample):
+        asked[x, y] = max(
+            max(errors[(*x[: s - 1], a, *y[s : t - 1])])
+            for s in range(1, horizon)
+            for t in range(s + 1, horizon + 1)
+            for a in range(k)
+        )
+    bound = rank_error(2, horizon, k, average, instance.delta).exact
     assert bound is not None
     missed = sum(
         (weight[x] * weight[y] for (x, y), e in asked.items() if e > bound * factor), fmpq(0)
     )
-    assume(max(means) > 0)
+    assume(average > 0)
     return Measurement.of(missed, instance.delta)
 
 

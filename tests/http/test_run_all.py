@@ -19,7 +19,7 @@ pytest.importorskip("xllamacpp", reason=WANTED)
 SHOWN = {
     "spectrum": "  control ",
     "lingen": "prefixes with the prompt asked after the fit: 0",
-    "surrogate": "relaxed lean learner, 2 words",
+    "surrogate": "relaxed lean learner (2)",
     "llamacpp": "float32 throughout",
     "served-spectrum": "best rank-r approximations",
     "served-lingen": "prefixes with the prompt asked after the fit: 0",

@@ -533,6 +533,10 @@ def test_floats_of_very_small_numbers():
 def test_repr_shows_the_rational_or_the_ball():
     assert repr(Real.of("-6/4")) == "Real(-3/2)"
     assert repr(balls.log(2)).startswith("Real([0.69314718")
+    with ctx.workprec(200):  # 64 bits are shown, not 200
+        shown = repr(balls.log(2))
+    assert shown.startswith("Real([0.69314718055994530")
+    assert "0.6931471805599453094172321214" not in shown
 
 
 def test_integers_of_flint_are_rationals():

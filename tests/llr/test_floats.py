@@ -366,6 +366,8 @@ def test_float_arithmetic_computes_by_hand():
 def test_float_scalars_refuse_strings():
     with pytest.raises(InputError, match=r"^c must be a finite number, not '1/2'$"):
         FLOAT64.scalar("1/2", "c")
+    with pytest.raises(InputError, match=r"^value must be "):
+        FLOAT64.scalar("1/2")
 
 
 @pytest.mark.parametrize(

@@ -709,3 +709,11 @@ def test_an_epsilon_that_asks_for_too_many_words_is_refused(options):
     assert str(caught.value) == (
         f"epsilon must be large enough for {2**62} words per epoch, not 1e-25"
     )
+
+
+@pytest.mark.parametrize(("name", "own"), [("alphabet_size", 2), ("horizon", 3)])
+def test_a_size_that_is_not_the_models_own_is_refused(name, own):
+    model = family_target("isan:T=3,k=2,d=2")
+    with pytest.raises(InputError) as caught:
+        llr.learn(model, **GOOD, **{name: 4})
+    assert str(caught.value) == f"{name} must be {own}, the model's own, or left out, not 4"

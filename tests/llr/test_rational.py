@@ -438,6 +438,8 @@ def test_exact_rows_hash_alike_however_they_were_computed():
 def test_exact_scalars_refuse_floats():
     with pytest.raises(InputError, match=r"^c must be a rational .*, not 0\.5$"):
         EXACT.scalar(0.5, "c")
+    with pytest.raises(InputError, match=r"^value must be "):
+        EXACT.scalar(0.5)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_the_command_measures_relaxed_programs_and_shows_their_text():
     given += ["--lean", "1,2", "--relaxed", "8"]
     found = CliRunner().invoke(main, given)
     assert found.exit_code == 0, found.output
-    assert "relaxed lean learner, 8 words" in found.stdout
+    assert "relaxed lean learner (8)" in found.stdout
     assert "relaxed lean learner:\n" in found.stdout
     value = json.loads(CliRunner().invoke(main, [*given, "--json"]).stdout)
     assert [e["words"] for e in value["learners"][-4:]] == [50, 8, 50, 8]

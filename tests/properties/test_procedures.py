@@ -12,17 +12,13 @@ from bounds.queries import root_samples_needed
 from llr.errors import InputError
 from llr.learning.api import learn
 from llr.models.base import words
-from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real
 from llr.oracles.access import SampledOracle
-from llr.oracles.ledger import Ledger
-from llr.oracles.noise import NoisyOracle
-from llr.oracles.protocol import ModelOracle
 from properties.procedures import (
     BooleanOracle,
-    deviation,
     fourier_transform,
     learn_boolean,
+    mean_error,
     sampling_access,
     temperature_access,
 )
@@ -159,38 +155,22 @@ def test_the_boolean_oracle_counts_values_only():
 # -- Theorem 5.14 -------------------------------------------------------------------------------
 
 
-def test_deviation_is_the_mean_of_definition_1_6_and_the_bound_covers_the_asked_entries():
-    model = llr.target("copy:n=2")
-    oracle = NoisyOracle(ModelOracle(model), "random", fmpq(1, 1000), model.unit)
-    ledger = Ledger(oracle, 2, 4, EXACT)
-    ledger.rows([(0,), (1, 1), (0, 1, 1)])
-    found = deviation(model, oracle, ledger, 100, fmpq(1, 10))
-    assert 0 < found.average <= oracle.amplitude
-    assert 0 < found.asked_average < found.asked <= oracle.amplitude
-    assert Real(found.asked) <= found.allowed
-    assert found.allowed.exact == found.average * 100**2 * 4**2 * 2**2 * 10
-
-
-def test_deviation_by_hand():
-    model = llr.target("spike:T=2")  # its second bit is fair, whatever the first
+def test_the_mean_of_definition_1_6_by_hand():
     uniform = llr.UniformModel(2, 2, llr.NAT)
-
-    class Off:
-        def logits(self, prefixes):
-            return [(fmpq(len(p) * (1 + p[0])), fmpq(0)) if p else (fmpq(0),) * 2 for p in prefixes]
-
-    ledger = Ledger(Off(), 2, 2, EXACT)
-    ledger.rows([(1,)])
-    found = deviation(uniform, Off(), ledger, 1, fmpq(1, 2))
-    # s = 1, t = 2: tokens a, b uniform, errors (1, 0) after 0 and (2, 0) after 1
-    assert found.average == fmpq(1 + 2, 4)
-    assert found.asked == 2
-    assert found.asked_average == 1
-    assert model.cut_ranks() == (1, 0)
+    errors = {(): (fmpq(9), fmpq(9)), (0,): (fmpq(1), fmpq(0)), (1,): (fmpq(2), fmpq(0))}
+    # s = 1, t = 2: the first token and the next are uniform; no future is the empty prefix
+    assert mean_error(uniform, errors) == fmpq(1 + 2, 4)
 
 
-def test_deviation_needs_rational_probabilities():
+def test_the_mean_of_definition_1_6_is_over_words_of_the_model():
+    rows = {p: [0, 0] for n in range(3) for p in words(2, n)} | {(): [1, 0]}
+    model = llr.TabulatedModel(2, 3, rows, llr.LogitUnit.parse("ln 2"))  # starts with 0: 2/3
+    off = {p: (fmpq(p[:1] == (0,) and len(p) == 2),) * 2 for n in range(3) for p in words(2, n)}
+    # s = 2: a history that starts with 0, as its words do; s = 1: the token a is 0 half the time
+    assert mean_error(model, off) == fmpq(2, 3)
+
+
+def test_the_mean_of_definition_1_6_needs_rational_probabilities():
     model = llr.target("isan:T=2,k=2,d=1")
-    ledger = Ledger(ModelOracle(model), 2, 2, EXACT)
     with pytest.raises(InputError, match="rational word probabilities"):
-        deviation(model, ModelOracle(model), ledger, 1, fmpq(1, 2))
+        mean_error(model, {p: (fmpq(0), fmpq(0)) for p in ((), (0,), (1,))})
