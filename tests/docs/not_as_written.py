@@ -32,7 +32,7 @@ INSTEAD = {
         " --continuations 1",
     ),
     f"llr surrogate {FULL},T=16,k=256 --calls 4000,16000,64000 --ranks 17,33,65,129 --distill"
-    " --plot plots": Instead(
+    " --lean 4,8,16 --relaxed 16 --plot plots": Instead(
         MINUTES,
         f"llr surrogate {FULL},T=16,k=256 --calls 400 --ranks 9 --words 32 --plot plots",
     ),
@@ -72,6 +72,12 @@ INSTEAD = {
         " --epsilon 0.9 --rank 8 --relaxed --journal answers.db --out model.json"
         " || test $? = 1",
     ),
+    # docs/scale.md
+    "llr sweep scale.toml": Instead(
+        "54 tasks run for minutes",
+        "sed -i 's/16, 32, 64/4, 8, 12/; s/2, 4, 8/2/; s/0, 1/0/' scale.toml"
+        " && llr sweep scale.toml",
+    ),
     # docs/spectrum.md
     f"llr spectrum {FULL},T=16 --control {UNTRAINED},T=16 --histories 320 --futures 320 --sizes 4"
     " --cuts 2,9,16 --error 0.5 --plot plots": Instead(
@@ -80,11 +86,11 @@ INSTEAD = {
         " --cuts 2,9 --error 0.5 --plot plots",
     ),
     # docs/surrogate.md
-    f"llr surrogate {FULL},T=16,k=256 --calls 4000,16000,64000 --ranks 17,33,65,129 --plot plots"
-    " --journal answers.db": Instead(
+    f"llr surrogate {FULL},T=16,k=256 --calls 4000,16000,64000 --ranks 17,33,65,129 --distill"
+    " --lean 4,8,16 --relaxed 16 --plot plots --journal answers.db": Instead(
         MINUTES,
-        f"llr surrogate {FULL},T=16,k=256 --calls 300,600 --ranks 5,9 --words 32 --plot plots"
-        " --journal answers.db",
+        f"llr surrogate {FULL},T=8,k=32 --calls 300,600 --ranks 5,9 --words 32 --lean 2"
+        " --relaxed 2 --plot plots --journal answers.db",
     ),
     f"llr learn {FULL},T=16,k=256 --algorithm shared --rank 65 --calls 16000 --arithmetic float"
     " --epsilon 0.5 --out network.json": Instead(

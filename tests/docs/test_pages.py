@@ -100,3 +100,11 @@ def test_commands_within_sentences_have_names_and_options_that_exist(page):
         if not known or used - options - {"--version", "--help"}:
             wrong.append(text)
     assert not wrong
+
+
+def test_the_picture_of_the_readme_is_that_of_the_record():
+    shown, record = (ROOT / at / "surrogate-calls.svg" for at in ("docs/images", "examples/record"))
+    assert shown.read_bytes() == record.read_bytes()
+    said = (ROOT / "examples/record/surrogate.txt").read_text(encoding="utf-8").splitlines()[0]
+    drawn = next(c.text for c in commands_of("README.md") if c.text.startswith("llr surrogate"))
+    assert said.startswith("$ " + drawn.replace("--plot plots", "--plot record"))
