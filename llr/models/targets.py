@@ -53,7 +53,8 @@ class Family:
     example: str
 
 
-def _integer(written: str, argument: str) -> int:
+def read_integer(written: str, argument: str) -> int:
+    """Read an integer of at most 9 digits."""
     digits = written.removeprefix("-")
     if not (digits.isascii() and digits.isdigit()):
         raise InputError(argument, written, "an integer")
@@ -62,7 +63,8 @@ def _integer(written: str, argument: str) -> int:
     return int(written)
 
 
-def _word(written: str, argument: str) -> str:
+def read_text(written: str, argument: str) -> str:
+    """Return what is written."""
     return written
 
 
@@ -86,9 +88,9 @@ def _hard_teacher(n: int, length: int, strength: int, padding: int, seed: int) -
     return teachers.hard_teacher(n, teachers.random_program(n, length, seed), strength, padding)
 
 
-_HORIZON = Parameter("T", _integer, "horizon")
-_ALPHABET = Parameter("k", _integer, "alphabet size, at least 2", "2")
-_SEED = Parameter("seed", _integer, "seed of the generator", "0")
+_HORIZON = Parameter("T", read_integer, "horizon")
+_ALPHABET = Parameter("k", read_integer, "alphabet size, at least 2", "2")
+_SEED = Parameter("seed", read_integer, "seed of the generator", "0")
 
 FAMILIES: Mapping[str, Family] = {
     family.name: family
@@ -99,9 +101,9 @@ FAMILIES: Mapping[str, Family] = {
             (
                 _HORIZON,
                 _ALPHABET,
-                Parameter("d", _integer, "hidden dimension"),
+                Parameter("d", read_integer, "hidden dimension"),
                 _SEED,
-                Parameter("kind", _word, "one of " + ", ".join(families.KINDS), "rotation"),
+                Parameter("kind", read_text, "one of " + ", ".join(families.KINDS), "rotation"),
             ),
             families.random_isan,
             "isan:T=8,k=2,d=3,seed=0",
@@ -110,8 +112,8 @@ FAMILIES: Mapping[str, Family] = {
             "parity",
             "n fair bits, then their parity over a secret set, flipped with probability nu",
             (
-                Parameter("n", _integer, "number of input bits; T = n + 1"),
-                Parameter("secret", _word, "n characters 0 or 1"),
+                Parameter("n", read_integer, "number of input bits; T = n + 1"),
+                Parameter("secret", read_text, "n characters 0 or 1"),
                 Parameter("nu", _number, "noise, in (0, 1/2)", "1/10"),
             ),
             families.noisy_parity,
@@ -121,7 +123,7 @@ FAMILIES: Mapping[str, Family] = {
             "fourier",
             "n fair bits, then a label with P(1) = sigma(2 f), f a sum of few characters",
             (
-                Parameter("n", _integer, "number of input bits; T = n + 1"),
+                Parameter("n", read_integer, "number of input bits; T = n + 1"),
                 Parameter("terms", _terms, "SET:COEFFICIENT, separated by semicolons"),
             ),
             families.fourier_sparse,
@@ -131,9 +133,9 @@ FAMILIES: Mapping[str, Family] = {
             "copy",
             "n uniform tokens, then the same n tokens again, each right with odds 2^c to 1",
             (
-                Parameter("n", _integer, "number of tokens; T = 2 n"),
+                Parameter("n", read_integer, "number of tokens; T = 2 n"),
                 _ALPHABET,
-                Parameter("c", _integer, "strength", "8"),
+                Parameter("c", read_integer, "strength", "8"),
             ),
             families.copy,
             "copy:n=4,k=2",
@@ -149,11 +151,11 @@ FAMILIES: Mapping[str, Family] = {
             "hard",
             "n fair bits, L noisy copies, the label of a random branching program, fair bits",
             (
-                Parameter("n", _integer, "number of input bits; T = n + L + 1 + pad"),
-                Parameter("L", _integer, "number of copies and instructions"),
-                Parameter("c", _integer, "strength: a copy is wrong with odds 1 to 4^c", "8"),
-                Parameter("pad", _integer, "number of fair bits after the label", "0"),
-                Parameter("seed", _integer, "seed of the program", "0"),
+                Parameter("n", read_integer, "number of input bits; T = n + L + 1 + pad"),
+                Parameter("L", read_integer, "number of copies and instructions"),
+                Parameter("c", read_integer, "strength: a copy is wrong with odds 1 to 4^c", "8"),
+                Parameter("pad", read_integer, "number of fair bits after the label", "0"),
+                Parameter("seed", read_integer, "seed of the program", "0"),
             ),
             _hard_teacher,
             "hard:n=3,L=4,c=2,pad=1,seed=0",
@@ -161,7 +163,7 @@ FAMILIES: Mapping[str, Family] = {
         Family(
             "cauchy",
             "n fair bits x, n fair bits f, a label with odds 2^(s(x) - s(f)), s in binary",
-            (Parameter("n", _integer, "number of bits of x; T = 2 n + 1"),),
+            (Parameter("n", read_integer, "number of bits of x; T = 2 n + 1"),),
             teachers.cauchy_teacher,
             "cauchy:n=3",
         ),
@@ -171,7 +173,7 @@ FAMILIES: Mapping[str, Family] = {
             (
                 _HORIZON,
                 _ALPHABET,
-                Parameter("R", _integer, "number of hidden states"),
+                Parameter("R", read_integer, "number of hidden states"),
                 _SEED,
             ),
             markov.random_hidden_markov,
@@ -183,10 +185,10 @@ FAMILIES: Mapping[str, Family] = {
             (
                 _HORIZON,
                 _ALPHABET,
-                Parameter("d", _integer, "hidden dimension of the ISAN"),
+                Parameter("d", read_integer, "hidden dimension of the ISAN"),
                 _SEED,
                 Parameter("xi", _number, "largest error in nats, positive", "1/100"),
-                Parameter("noise", _word, "one of " + ", ".join(NOISES), "random"),
+                Parameter("noise", read_text, "one of " + ", ".join(NOISES), "random"),
             ),
             perturbed.perturbed_isan,
             "perturbed:T=5,k=2,d=2,seed=0,xi=1/100",

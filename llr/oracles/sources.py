@@ -8,7 +8,7 @@ from typing import Any
 from llr.errors import InputError, ShownAs
 from llr.models.base import Word, check_list
 from llr.models.files import read_json
-from llr.models.targets import Family, Parameter
+from llr.models.targets import Family, Parameter, read_integer, read_text
 from llr.numbers import floats
 from llr.oracles.completions import TOP, Completions
 from llr.oracles.huggingface import HuggingFaceOracle
@@ -18,17 +18,14 @@ from llr.oracles.transport import CONNECTIONS, KEY, RETRIES, TIMEOUT, Server
 from llr.oracles.weights import DTYPES
 
 
-def _text(written: str, argument: str) -> str:
-    return written
-
-
 def _count(written: str, argument: str) -> int | None:
-    """Read an integer; nothing written stands for no value."""
+    """Read an integer of at least 0; nothing written stands for no value."""
     if not written:
         return None
-    if not (written.isascii() and written.isdigit() and len(written) <= 9):
-        raise InputError(argument, written, "an integer")
-    return int(written)
+    found = read_integer(written, argument)
+    if found < 0:
+        raise InputError(argument, written, "an integer of at least 0")
+    return found
 
 
 def _optional(written: str, argument: str) -> str | None:
@@ -68,7 +65,9 @@ COMMON = (
     Parameter("T", _count, "horizon"),
     Parameter("k", _count, "keep the k most frequent tokens; left out, all", ""),
     Parameter("tokens", _ids, "JSON file with the ids of the tokens to keep, in place of k", ""),
-    Parameter("prompt", _text, "text before every word; written last, commas and all", "", True),
+    Parameter(
+        "prompt", read_text, "text before every word; written last, commas and all", "", True
+    ),
 )
 """What every real model can be given, its own parameters coming first."""
 
@@ -169,9 +168,9 @@ SOURCES: Mapping[str, Family] = {
             "hf",
             "a causal language model of the transformers library; needs llr[hf]",
             (
-                Parameter("model", _text, "folder, or id on the hub; safetensors only"),
-                Parameter("dtype", _text, "one of " + ", ".join(DTYPES), "float32"),
-                Parameter("device", _text, "where it runs", "cpu"),
+                Parameter("model", read_text, "folder, or id on the hub; safetensors only"),
+                Parameter("dtype", read_text, "one of " + ", ".join(DTYPES), "float32"),
+                Parameter("device", read_text, "where it runs", "cpu"),
                 Parameter("revision", _optional, "branch, tag or commit on the hub", ""),
                 Parameter("start", _start, "id before every text, or none; left out, its own", ""),
                 Parameter("threads", _count, "threads of torch", "1"),
@@ -184,7 +183,7 @@ SOURCES: Mapping[str, Family] = {
             "llamacpp",
             "a model behind llama.cpp's HTTP server; needs llr[http]",
             (
-                Parameter("url", _text, "http://HOST:PORT"),
+                Parameter("url", read_text, "http://HOST:PORT"),
                 *_SERVER,
                 Parameter("start", _given_ids, "ids before every text; left out, its own", ""),
                 _REPRODUCIBLE,
@@ -197,9 +196,9 @@ SOURCES: Mapping[str, Family] = {
             "completions",
             "some tokens of a model behind an OpenAI-compatible server; needs llr[http]",
             (
-                Parameter("url", _text, "https://HOST/v1"),
+                Parameter("url", read_text, "https://HOST/v1"),
                 *_SERVER,
-                Parameter("model", _text, "name, as the server knows it"),
+                Parameter("model", read_text, "name, as the server knows it"),
                 Parameter(
                     "tokens", _optional, 'JSON file with a list of {"id": ID, "text": TEXT}', ""
                 ),

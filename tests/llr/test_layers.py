@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LAYERS = (
-    ("llr.errors", "llr.check"),
+    ("llr.errors", "llr.check", "llr.observing"),
     ("llr.numbers",),
     ("llr.models",),
     ("llr.oracles",),

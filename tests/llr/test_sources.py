@@ -57,7 +57,7 @@ def test_what_is_given(tmp_path):
         ("hf:T=3", "target parameter model must be given"),
         ("hf:model=m", "target parameter T must be given"),
         ("hf:model=m,T=x", "target parameter T must be an integer, not 'x'"),
-        ("hf:model=m,T=-1", "target parameter T must be an integer, not '-1'"),
+        ("hf:model=m,T=-1", "target parameter T must be an integer of at least 0, not '-1'"),
         ("hf:model=m,T=3,start=x", "target parameter start must be an integer, not 'x'"),
         ("hf:model=m,T=3,colour=x", "target parameter of hf must be NAME=VALUE"),
         ("hf:model=m,T=3,T=4", "target parameter T must be given once"),

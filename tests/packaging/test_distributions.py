@@ -145,3 +145,11 @@ def test_its_documents_are_true(unpacked):
 def test_all_its_tests_are_collected(unpacked):
     folders = [f"tests/{name}" for name in ("llr", "bounds", "properties", "museum", "benchmarks")]
     run("pytest", "-q", "--collect-only", *folders, folder=unpacked)
+
+
+def test_the_claims_that_run_are_those_of_the_installed_package(unpacked):
+    arguments = ("-qq", "--collect-only", "--rootdir=/", "--pyargs", "properties")
+    listed = run("pytest", *arguments, folder=unpacked)
+    (where,) = {line.partition(":")[0] for line in listed.splitlines() if line.strip()}
+    assert Path("/", where).is_relative_to(sys.prefix)
+    assert where.endswith("site-packages/properties/test_claims.py")
