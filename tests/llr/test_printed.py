@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from by_hand import slow_rank
 from flint import fmpq
 
 from llr.learning.learned import LearnedModel
@@ -135,20 +136,6 @@ def logit_of_ledger(ledger):
 # -- ranks from whole matrices --------------------------------------------------------------------
 
 
-def rank(rows):
-    rows, found = [list(r) for r in rows], 0
-    for column in range(len(rows[0]) if rows else 0):
-        lead = next((i for i in range(found, len(rows)) if rows[i][column] != 0), None)
-        if lead is None:
-            continue
-        rows[found], rows[lead] = rows[lead], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][column] / rows[found][column]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
 def witness_bounds(model):
     """Return, per cut s = 2..T-1, its rank less the rank of its one-token columns."""
     k, horizon, logit = model.alphabet_size, model.horizon, logit_of(model)
@@ -156,7 +143,7 @@ def witness_bounds(model):
     for s in range(2, horizon):
         futures = [f for n in range(1, horizon - s + 2) for f in words(k, n)]
         matrix = [[logit(h + f) for f in futures] for h in words(k, s - 1)]
-        bounds[s] = rank(matrix) - rank([row[:k] for row in matrix])
+        bounds[s] = slow_rank(matrix) - slow_rank([row[:k] for row in matrix])
     return bounds
 
 

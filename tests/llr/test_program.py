@@ -13,6 +13,7 @@ from random import Random
 
 import pulp
 import pytest
+from by_hand import slow_rank
 from flint import fmpq
 
 from llr.learning.highs import HighsChainProgram
@@ -278,17 +279,7 @@ def full_table(model, witnesses=()):
 
 
 def rank(rows):
-    rows, found = [list(map(Fraction, r)) for r in rows], 0
-    for column in range(len(rows[0]) if rows else 0):
-        lead = next((i for i in range(found, len(rows)) if rows[i][column] != 0), None)
-        if lead is None:
-            continue
-        rows[found], rows[lead] = rows[lead], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][column] / rows[found][column]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
+    return slow_rank([list(map(Fraction, row)) for row in rows])
 
 
 def splits(literal, s):

@@ -7,6 +7,7 @@ from random import Random
 
 import numpy as np
 import pytest
+from by_hand import slow_rank
 from flint import fmpq, fmpq_mat
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -37,21 +38,6 @@ def solve_left(basis, row):
     return [equation[n] for equation in system[:n]]
 
 
-def rank(rows):
-    rows, found = [list(r) for r in rows], 0
-    width = len(rows[0]) if rows else 0
-    for column in range(width):
-        lead = next((i for i in range(found, len(rows)) if rows[i][column] != 0), None)
-        if lead is None:
-            continue
-        rows[found], rows[lead] = rows[lead], rows[found]
-        for i in range(found + 1, len(rows)):
-            factor = rows[i][column] / rows[found][column]
-            rows[i] = [x - factor * y for x, y in zip(rows[i], rows[found], strict=True)]
-        found += 1
-    return found
-
-
 def determinant(square):
     rows, found = [list(r) for r in square], Fraction(1)
     for c in range(len(rows)):
@@ -71,7 +57,7 @@ def determinant(square):
 def first_independent(rows):
     chosen = []
     for i in range(len(rows)):
-        if rank([rows[j] for j in (*chosen, i)]) == len(chosen) + 1:
+        if slow_rank([rows[j] for j in (*chosen, i)]) == len(chosen) + 1:
             chosen.append(i)
     return chosen
 
@@ -88,7 +74,7 @@ def check(rows, columns):
     found = exact_spanner(rows, columns)
     assert list(found.indices) == sorted(set(found.indices))
     basis = [rows[i] for i in found.indices]
-    assert len(basis) == rank(rows) <= columns
+    assert len(basis) == slow_rank(rows) <= columns
     assert len(found.coefficients) == len(rows)
     for row, claimed in zip(rows, found.coefficients, strict=True):
         c = solve_left(basis, row) if basis else ([] if not any(row) else None)
