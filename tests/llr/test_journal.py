@@ -119,12 +119,22 @@ def check_history(form, history, folder):
 
     Of a batch during which the process died, all chunks but the last one asked count as answered.
     """
+    journals = []
+    try:
+        return relived(form, history, Path(folder) / "journal", journals)
+    finally:
+        for journal in journals:
+            kill(journal)
+
+
+def relived(form, history, path, journals):
+    """Do the steps with journals of one file, each put on the list."""
     arithmetic, _ = FORMS[form]
-    path = Path(folder) / "journal"
     answered, remembered_once = set(), False
 
     def opened():
         journal, plain = Journal(path), Plain(form)
+        journals.append(journal)
         return journal, plain, journal.oracle(plain, {"form": form}, K, arithmetic, CHUNK)
 
     journal, plain, oracle = opened()
@@ -159,7 +169,6 @@ def check_history(form, history, folder):
             kill(journal) if step == "die" else journal.close()
             journal, plain, oracle = opened()
             assert len(journal) == len(answered)
-    kill(journal)
     return remembered_once
 
 
