@@ -147,15 +147,17 @@ def _work(spec: Spec, kept: Results, engine: Engine) -> None:
                 done += 1
                 report(done, total)
     except KeyboardInterrupt:
-        _say(f"interrupted; {_resume(done, total, kept)}")
+        _say(f"interrupted; {_resume(spec, kept)}")
         raise SystemExit(INTERRUPTED) from None
     except WorkersError:
-        _say(_resume(done, total, kept))
+        _say(_resume(spec, kept))
         raise
 
 
-def _resume(done: int, total: int, kept: Results) -> str:
-    rows = f"{done:,} of {_tasks(total)} are in {kept.path}"
+def _resume(spec: Spec, kept: Results) -> str:
+    known = kept.read()  # an interrupt may come right after a row was kept
+    done = sum(key in known for key in spec.keys)
+    rows = f"{done:,} of {_tasks(len(spec.keys))} are in {kept.path}"
     return f"{rows}: the same command goes on from there"
 
 

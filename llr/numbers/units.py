@@ -153,4 +153,5 @@ class Odds:
 
 
 NAT = LogitUnit()
+"""Logits in nats."""
 ODDS = Odds()

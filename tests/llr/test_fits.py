@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from llr.analysis.fits import STUDENT, mean_interval, power_law, student
+from llr.analysis.fits import STUDENT, joint_power_law, mean_interval, power_law, student
 from llr.errors import InputError
 
 
@@ -98,3 +98,38 @@ def test_more_points_than_the_table_has_rows():
 def test_bad_points(sizes, measurements, names):
     with pytest.raises(InputError, match=names):
         power_law(sizes, measurements)
+
+
+def test_a_joint_law_of_one_size_is_a_power_law():
+    sizes, measured = [1, 2, 4, 8, 16], [3.0, 7.0, 11.0, 26.0, 47.0]
+    one, joint = power_law(sizes, measured), joint_power_law([(x,) for x in sizes], measured)
+    assert joint.exponents == pytest.approx((one.exponent,))
+    assert joint.factor == pytest.approx(one.factor)
+    assert joint.intervals[0] == pytest.approx((one.low, one.high), abs=1e-4)  # a rounded table
+    assert joint.points == 5
+
+
+def test_prediction_intervals_hold_as_often_as_they_say():
+    rng = np.random.default_rng(7)
+    held = 0
+    for _ in range(400):
+        sizes = np.exp(rng.uniform(0, 3, (12, 2)))
+        truth = 5 * sizes[:, 0] ** 1.5 * sizes[:, 1] ** -0.5
+        law = joint_power_law(sizes.tolist(), (truth * np.exp(rng.normal(0, 0.1, 12))).tolist())
+        middle, low, high = law.at((100.0, 3.0))
+        assert low < middle < high
+        held += low <= 5 * 100**1.5 * 3**-0.5 * np.exp(rng.normal(0, 0.1)) <= high
+    assert 365 <= held <= 394  # 380 expected, with a deviation of 4.4
+
+
+BAD_JOINT = {
+    "of one length, at least 4": ([(1, 2), (2, 1), (3, 3)], [1, 2, 3]),
+    "positive numbers": ([(1, 2), (2, 1), (3, 3), (0, 1)], [1, 2, 3, 4]),
+    "varied independently": ([(1, 1), (2, 4), (3, 9), (4, 16)], [1, 2, 3, 4]),
+}
+
+
+@pytest.mark.parametrize("expected", BAD_JOINT)
+def test_what_no_joint_law_can_be_fitted_to(expected):
+    with pytest.raises(InputError, match=expected):
+        joint_power_law(*BAD_JOINT[expected])

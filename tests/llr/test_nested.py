@@ -126,3 +126,24 @@ def test_a_limited_rank_limits_the_stems():
         table = NestedTable(ledger, 2, 9, FLOAT64, 1e-9, rank)
         table.build(np.random.default_rng(0))
         assert max(map(len, table.stems)) == most_stems(2, rank)
+
+
+def test_an_exchange_reaches_the_cuts_after_it():
+    model = family_target("isan:T=7,k=2,d=3")
+    table, _ = built(model, ModelOracle(model), EXACT, fmpq(0), False)
+    exchanged = 0
+    for s in range(3, 7):
+        basis = table.histories[s - 1]
+        candidates = [(*h, a) for h in table.histories[s - 2] for a in (0, 1)]
+        rows = EXACT.rows(table.transitions[s - 2])
+        for h, c in zip(candidates, rows, strict=True):
+            place = next((i for i, x in enumerate(c) if x != 0), None)
+            if h not in basis and place is not None:
+                table.exchange(s, place, h)
+                exchanged += 1
+                break
+    assert exchanged == 4
+    network = table.isan(model.unit)
+    for t in range(7):
+        for prefix in product((0, 1), repeat=t):
+            assert network.logits(prefix) == model.logits(prefix)

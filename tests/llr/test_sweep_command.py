@@ -12,6 +12,7 @@ from click.testing import CliRunner
 from llr.cli import main
 from llr.errors import WorkersError
 from llr.sweeps import engines
+from llr.sweeps.results import Results
 
 SPEC = """
 target = "isan:T={T},k=2,d=1"
@@ -125,6 +126,18 @@ def test_an_interrupt_exits_3_and_the_rest_is_done_later(monkeypatch, after):
     done = counted(monkeypatch)
     assert rows() == undisturbed
     assert len(done) == 6 - after
+
+
+def test_an_interrupt_right_after_a_row_was_kept_counts_it(monkeypatch):
+    own = Results.add
+
+    def add(self, key, sent):
+        own(self, key, sent)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Results, "add", add)
+    code, _, err = run()
+    assert (code, err.partition(":")[0]) == (3, "interrupted; 1 of 6 tasks are in spec.db")
 
 
 def test_workers_that_are_lost_end_the_sweep_and_the_rows_stay(monkeypatch):
