@@ -7,7 +7,7 @@ import shutil
 import sqlite3
 import struct
 import tempfile
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -119,12 +119,22 @@ def check_history(form, history, folder):
 
     Of a batch during which the process died, all chunks but the last one asked count as answered.
     """
+    journals = []
+    try:
+        return relived(form, history, Path(folder) / "journal", journals)
+    finally:
+        for journal in journals:
+            kill(journal)
+
+
+def relived(form, history, path, journals):
+    """Do the steps with journals of one file, each put on the list."""
     arithmetic, _ = FORMS[form]
-    path = Path(folder) / "journal"
     answered, remembered_once = set(), False
 
     def opened():
         journal, plain = Journal(path), Plain(form)
+        journals.append(journal)
         return journal, plain, journal.oracle(plain, {"form": form}, K, arithmetic, CHUNK)
 
     journal, plain, oracle = opened()
@@ -159,7 +169,6 @@ def check_history(form, history, folder):
             kill(journal) if step == "die" else journal.close()
             journal, plain, oracle = opened()
             assert len(journal) == len(answered)
-    kill(journal)
     return remembered_once
 
 
@@ -465,7 +474,7 @@ def test_another_kind_of_file_is_refused_and_left_alone(path, content):
     ["CREATE TABLE other (x)", "PRAGMA application_id = 5", "PRAGMA user_version = 7"],
 )
 def test_another_database_is_refused_and_left_alone(path, statement):
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute(statement)
     file.close()
     content = path.read_bytes()
@@ -475,14 +484,14 @@ def test_another_database_is_refused_and_left_alone(path, statement):
 
 
 def test_a_later_format_is_refused(path):
-    with sqlite3.connect(filled(path)) as file:
+    with closing(sqlite3.connect(filled(path), isolation_level=None)) as file:
         file.execute(f"PRAGMA user_version = {FORMAT + 1}")
     file.close()
     refuses(path, f"of format {FORMAT}, not of format {FORMAT + 1}")
 
 
 def test_a_journal_without_its_tables_is_refused(path):
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         file.execute(f"PRAGMA user_version = {FORMAT}")
     file.close()
@@ -517,7 +526,7 @@ def test_overwritten_pages_are_refused(path):
     ],
 )
 def test_a_damaged_row_is_refused(path, damage):
-    with sqlite3.connect(filled(path)) as file:
+    with closing(sqlite3.connect(filled(path), isolation_level=None)) as file:
         file.execute(f"UPDATE answers SET {damage} WHERE prefix = x'020202'")
     file.close()
     refuses(path, "without damaged rows")

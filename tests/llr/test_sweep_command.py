@@ -4,6 +4,7 @@ import json
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 from click.testing import CliRunner
@@ -173,7 +174,7 @@ def test_failures_are_told_and_tried_again_when_asked(folder, monkeypatch):
 
 def test_rows_of_another_version_are_named(folder):
     run()
-    with sqlite3.connect("spec.db") as file:
+    with closing(sqlite3.connect("spec.db", isolation_level=None)) as file:
         file.execute("UPDATE rows SET version = '0.0.9' WHERE task LIKE '%T=3%'")
     file.close()
     code, _, err = run("--json")

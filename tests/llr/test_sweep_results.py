@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -45,14 +46,14 @@ def _not_sqlite(path):
 
 
 def _other(path):
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute("CREATE TABLE cats (name TEXT)")
     file.close()
 
 
 def _later(path):
     Results(path).close()
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path, isolation_level=None)) as file:
         file.execute(f"PRAGMA user_version = {FORMAT + 1}")
     file.close()
 
