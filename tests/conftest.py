@@ -1,8 +1,9 @@
-"""Under tox, the tests see the installed wheel and never the checkout that they lie in."""
+"""What all tests start from: the installed wheel under tox, and interrupts that arrive."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,6 +12,10 @@ import pytest
 
 # else python -c and python -m in a test's own process would put the working directory first
 os.environ["PYTHONSAFEPATH"] = "1"
+
+# whatever starts the tests in the background may have interrupts ignored, which they would inherit
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_sessionstart() -> None:

@@ -277,7 +277,7 @@ COMPUTING = {
     "distance": (f"distance {PLANE} {PLANE},seed=1", "by length: ", STARTS_OVER),
     "bound": ("bound exponents", "fitting exponents", STARTS_OVER),
     "theorem": (
-        "theorem isan:T=6,k=2,d=3 --epsilon 0.1 --delta 0.1",
+        "theorem isan:T=12,k=2,d=4 --epsilon 0.05 --delta 0.1",
         "Theorem 5.11",
         STARTS_OVER,
     ),
