@@ -75,7 +75,8 @@ class ModelWords:
         nodes: dict[Word, _Node] = {(): self._root}
 
         def thresholds(prefixes: Sequence[Word]) -> list[Sequence[int]]:
-            self._tell("tokens, by place", len(prefixes[0]), length)
+            if prefixes:
+                self._tell("tokens, by place", len(prefixes[0]), length)
             found = []
             for prefix in prefixes:
                 node = nodes.get(prefix)
