@@ -29,6 +29,7 @@ SHOWN = {
 
 def test_the_whole_record_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)  # a script finds the one beside it
     models = tmp_path / "models"
     train_small_lm.one_thread()
     plan = small_models.small_plan(steps=30)
