@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 
 from llr import __version__
 from llr.errors import BudgetError, InputError, OracleError, ShownAs
@@ -21,7 +20,7 @@ from llr.oracles.budget import Budget
 from llr.oracles.journal import Journal
 from llr.oracles.protocol import LogitOracle, model_oracle
 from llr.oracles.real import RealModel
-from llr.screen import INTERRUPTED, parse_integer, progress
+from llr.screen import INTERRUPTED, parse_integer, progress, say
 from llr.storage import target
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -144,11 +143,11 @@ def opened(journal: str | None, max_calls: str | None) -> Iterator[Asking]:
         done = True
     except (BudgetError, KeyboardInterrupt) as stop:
         why = "interrupted" if isinstance(stop, KeyboardInterrupt) else f"stopped: {stop}"
-        _say(f"{why}; {_how_to_resume(found.journal)}")
+        say(f"{why}; {_how_to_resume(found.journal)}")
         raise SystemExit(INTERRUPTED) from None
     except OracleError:
         if found.journal is not None:
-            _say(_how_to_resume(found.journal))
+            say(_how_to_resume(found.journal))
         raise
     finally:
         found.close(done)
@@ -187,7 +186,3 @@ def _how_to_resume(file: Journal | None) -> str:
         "no answers were kept: the same command with the same seed starts over; "
         "with --journal FILE it would go on"
     )
-
-
-def _say(message: str) -> None:
-    Console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)

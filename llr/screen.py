@@ -155,6 +155,11 @@ class Line:
         return self._spinner
 
 
+def say(message: str) -> None:
+    """Write one line to standard error, as it is."""
+    Console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)
+
+
 def counted(number: int, thing: str, plural: str = "s") -> str:
     """Return ``1 call``, ``2 calls``."""
     return f"{number:,} {thing}{'' if number == 1 else plural}"

@@ -15,7 +15,7 @@ from llr import surrogate as study
 from llr.asking import opened, opened_target, oracle_options
 from llr.baselines import distillation
 from llr.errors import InputError
-from llr.learning.shared import chosen_stems
+from llr.learning.shared import check_stems, chosen_stems
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.real import RealModel
 from llr.screen import (
@@ -109,8 +109,7 @@ def surrogate(
     model = opened_target(target)
     k, horizon = model.alphabet_size, model.horizon
     stems = chosen_stems(k, sizes[-1])
-    if len(stems[-1]) > max(0, horizon - 2):
-        raise InputError("--ranks", ranks, f"small enough for stems within T = {horizon}")
+    check_stems(stems, horizon, ranks, "--ranks")
     least = horizon * len(stems)
     if budgets[0] < 2 * least:
         raise InputError(

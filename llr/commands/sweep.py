@@ -11,7 +11,6 @@ from statistics import median
 from typing import Any
 
 import click
-from rich.console import Console
 from rich.table import Table
 
 from llr import __version__, plots
@@ -21,11 +20,13 @@ from llr.screen import (
     FAILED,
     INTERRUPTED,
     OK,
+    counted,
     counted_progress,
     json_option,
     parse_integer,
     print_json,
     quiet_option,
+    say,
     show,
     table,
 )
@@ -98,8 +99,8 @@ def sweep(
     others = [r.version for r in done.values() if r.version != __version__]
     if others:
         versions = ", ".join(sorted(set(others)))
-        what = f"{_tasks(len(others))} in {path} were done by another version of llr"
-        _say(f"{what} than {__version__}: {versions}")
+        what = f"{counted(len(others), 'task')} in {path} were done by another version of llr"
+        say(f"{what} than {__version__}: {versions}")
     if as_json:
         for value in rows_as_json(wanted, done):
             print_json(value)
@@ -147,22 +148,18 @@ def _work(spec: Spec, kept: Results, engine: Engine) -> None:
                 done += 1
                 report(done, total)
     except KeyboardInterrupt:
-        _say(f"interrupted; {_resume(spec, kept)}")
+        say(f"interrupted; {_resume(spec, kept)}")
         raise SystemExit(INTERRUPTED) from None
     except WorkersError:
-        _say(_resume(spec, kept))
+        say(_resume(spec, kept))
         raise
 
 
 def _resume(spec: Spec, kept: Results) -> str:
     known = kept.read()  # an interrupt may come right after a row was kept
     done = sum(key in known for key in spec.keys)
-    rows = f"{done:,} of {_tasks(len(spec.keys))} are in {kept.path}"
+    rows = f"{done:,} of {counted(len(spec.keys), 'task')} are in {kept.path}"
     return f"{rows}: the same command goes on from there"
-
-
-def _tasks(many: int) -> str:
-    return f"{many:,} task" + ("" if many == 1 else "s")
 
 
 def _is_failed(result: Result) -> bool:
@@ -218,7 +215,7 @@ def _report(title: str, spec: Spec, results: Mapping[str, Result]) -> None:
     """Show the groups, the exponents, and what failed."""
     rows = {key: result.row for key, result in results.items()}
     columns = (*spec.grid, "accepted", *(f"{x}\nleast, median, most" for x in summary.COUNTS), "TV")
-    found = table(f"{title}: {_tasks(len(rows))}", *columns)
+    found = table(f"{title}: {counted(len(rows), 'task')}", *columns)
     for group in summary.groups(spec, rows):
         accepted = f"{group.accepted} of {group.tasks}"
         counts = ["failed"] * len(summary.COUNTS)
@@ -237,7 +234,7 @@ def _report(title: str, spec: Spec, results: Mapping[str, Result]) -> None:
             message = f"{error['kind']}: {error['message']}"
             failures[message] = failures.get(message, 0) + 1
     for message, many in failures.items():
-        show(f"{_tasks(many)} failed: {message}")
+        show(f"{counted(many, 'task')} failed: {message}")
 
 
 def _spread(found: summary.Spread) -> str:
@@ -273,7 +270,3 @@ def _draw(folder: Path, title: str, spec: Spec, results: Mapping[str, Result]) -
             curves = summary.curves(found, key, count)
             if curves:
                 plots.plot_spreads(folder / name, title, key, count, curves)
-
-
-def _say(message: str) -> None:
-    Console(stderr=True).print(message, markup=False, highlight=False, soft_wrap=True)

@@ -146,13 +146,18 @@ def checked_stems(alphabet_size: int, horizon: int, rank: int, calls: int) -> li
     """
     check_size(rank, 2, "rank")
     stems = chosen_stems(alphabet_size, rank)
-    if len(stems[-1]) > max(0, horizon - 2):
-        raise InputError("rank", rank, f"small enough for stems within T = {horizon}")
+    check_stems(stems, horizon, rank, "rank")
     if calls < horizon * len(stems):
         raise InputError(
             "calls", calls, f"at least {horizon * len(stems)}, {horizon} for each stem"
         )
     return stems
+
+
+def check_stems(stems: Sequence[Word], horizon: int, shown: object, argument: str) -> None:
+    """Raise InputError, for the argument that shows this, if stems are longer than T allows."""
+    if len(stems[-1]) > max(0, horizon - 2):
+        raise InputError(argument, shown, f"small enough for stems within T = {horizon}")
 
 
 def chosen_stems(alphabet_size: int, rank: int) -> list[Word]:

@@ -321,7 +321,7 @@ def stuck(message):
     os.write(2, b"stuck")
     time.sleep(60)
 
-llr.asking._say = stuck
+llr.asking.say = stuck
 """
 
 ASLEEP = """

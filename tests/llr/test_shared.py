@@ -151,12 +151,17 @@ def test_refinement_keeps_the_constant():
     assert (found.transitions[:, 0] == [1, 0, 0]).all()
 
 
-def test_the_gradient_is_that_of_the_divergence():
-    words = corpus(12, 0)
+def recurrence():
+    """A recurrence of three dimensions on three tokens."""
     rng = np.random.default_rng(3)
     transitions = rng.normal(size=(3, 3, 3)) / 2
     transitions[:, 0] = [1, 0, 0]
-    model = Recurrence(np.array([1.0, 0.2, -0.3]), transitions, rng.normal(size=(3, 3)))
+    return Recurrence(np.array([1.0, 0.2, -0.3]), transitions, rng.normal(size=(3, 3)))
+
+
+def test_the_gradient_is_that_of_the_divergence():
+    words = corpus(12, 0)
+    model = recurrence()
     slopes = _gradient(model, words, _by_token(words))
     step = 1e-6
     for value, slope in zip((model.start, model.transitions, model.readout), slopes, strict=True):
@@ -189,10 +194,7 @@ def adam(model, words, steps):
 
 def test_one_word_is_refined_by_adam():
     words = corpus(1, 0)
-    rng = np.random.default_rng(3)
-    transitions = rng.normal(size=(3, 3, 3)) / 2
-    transitions[:, 0] = [1, 0, 0]
-    model = Recurrence(np.array([1.0, 0.2, -0.3]), transitions, rng.normal(size=(3, 3)))
+    model = recurrence()
     found = shared.refined(model, words, np.random.default_rng(0), epochs=45)
     expected = adam(model, words, 45)
     for one, two in zip((found.start, found.transitions, found.readout), expected, strict=True):
