@@ -9,7 +9,6 @@ the answers of many targets.
 from __future__ import annotations
 
 import json
-import sqlite3
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,9 +19,9 @@ from zlib import crc32
 
 import numpy as np
 
-from llr.errors import InputError, ShownAs, UnansweredError
+from llr.errors import InputError, UnansweredError
 from llr.models.base import Word
-from llr.models.files import check_writable
+from llr.models.database import Database
 from llr.numbers.arithmetic import EXACT, Arithmetic
 from llr.numbers.rational import parse, text
 from llr.oracles.ledger import centred_answers
@@ -59,7 +58,7 @@ COMMIT;
 """
 
 
-class Journal:
+class Journal(Database):
     """Remembered answers in a file.
 
     Args:
@@ -74,28 +73,8 @@ class Journal:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
         self.asked = self.remembered = 0
-        check_writable(path, "journal")
-        with self._explained():
-            self._file = sqlite3.connect(self.path, timeout=LOCK_SECONDS, isolation_level=None)
-            try:
-                self._open()
-            except BaseException:
-                self._file.close()
-                raise
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-    def __enter__(self) -> Journal:
-        """Return the journal."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Let go of the file."""
-        self.close()
+        super().__init__(path, "journal", "a journal", LOCK_SECONDS)
 
     def __len__(self) -> int:
         """Return how many answers the file holds."""
@@ -130,14 +109,7 @@ class Journal:
     def _open(self) -> None:
         """Check what the file is, take it for this process alone, and make the tables."""
         self._file.execute("PRAGMA locking_mode = EXCLUSIVE")
-        application = self._one("PRAGMA application_id")
-        version = self._one("PRAGMA user_version")
-        empty = not self._one("SELECT count(*) FROM sqlite_master")
-        new = empty and application == 0 and version == 0
-        if not new and application != APPLICATION_ID:
-            raise InputError("journal", self.path, "a journal or a file that is not there yet")
-        if not new and version != FORMAT:
-            raise InputError("journal", ShownAs(f"of format {version}"), f"of format {FORMAT}")
+        new = self._is_new(APPLICATION_ID, FORMAT, "a journal")
         if new:
             self._file.execute(f"PRAGMA page_size = {PAGE_BYTES}")
         self._file.execute("PRAGMA journal_mode = WAL")
@@ -149,19 +121,6 @@ class Journal:
         pages, size = self._one("PRAGMA page_count"), self._one("PRAGMA page_size")
         if Path(self.path).stat().st_size < pages * size:
             raise InputError("journal", self.path, "a journal that was not cut off")
-
-    def _one(self, query: str, *values: object) -> Any:
-        return self._file.execute(query, values).fetchone()[0]
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn the errors of SQLite into ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise InputError(
-                "journal", self.path, f"a journal that can be read and written ({error})"
-            ) from None
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:

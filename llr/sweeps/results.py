@@ -6,15 +6,12 @@ One process writes; others may read at the same time.
 from __future__ import annotations
 
 import json
-import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from llr.errors import InputError, ShownAs
-from llr.models.files import check_writable
+from llr.errors import InputError
+from llr.models.database import Database
 from llr.sweeps.tasks import FAILED
 
 APPLICATION_ID = 0x6C6C7273  # "llrs"
@@ -51,7 +48,7 @@ class Result:
     version: str
 
 
-class Results:
+class Results(Database):
     """Rows by the keys of their tasks.
 
     Args:
@@ -62,27 +59,7 @@ class Results:
     """
 
     def __init__(self, path: str | Path) -> None:
-        self.path = str(path)
-        check_writable(path, "results")
-        with self._explained():
-            self._file = sqlite3.connect(self.path, timeout=LOCK_SECONDS, isolation_level=None)
-            try:
-                self._open()
-            except BaseException:
-                self._file.close()
-                raise
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self._file.close()
-
-    def __enter__(self) -> Results:
-        """Return the results."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Let go of the file."""
-        self.close()
+        super().__init__(path, "results", "a file", LOCK_SECONDS)
 
     def add(self, key: str, sent: str) -> None:
         """Commit what a worker sent back for a task; what is there already stays.
@@ -121,15 +98,7 @@ class Results:
 
     def _open(self) -> None:
         """Check what the file is, and make the table."""
-        application = self._one("PRAGMA application_id")
-        version = self._one("PRAGMA user_version")
-        new = application == version == 0 and not self._one("SELECT count(*) FROM sqlite_master")
-        if not new and application != APPLICATION_ID:
-            raise InputError(
-                "results", self.path, "rows of a sweep or a file that is not there yet"
-            )
-        if not new and version != FORMAT:
-            raise InputError("results", ShownAs(f"of format {version}"), f"of format {FORMAT}")
+        new = self._is_new(APPLICATION_ID, FORMAT, "rows of a sweep")
         self._file.execute("PRAGMA journal_mode = WAL")
         self._file.execute("PRAGMA synchronous = FULL")
         if new:
@@ -137,16 +106,3 @@ class Results:
             return
         if self._one("PRAGMA quick_check(1)") != "ok":
             raise InputError("results", self.path, "a file that is whole")
-
-    def _one(self, query: str) -> Any:
-        return self._file.execute(query).fetchone()[0]
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        """Turn the errors of SQLite into ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise InputError(
-                "results", self.path, f"a file that can be read and written ({error})"
-            ) from None
