@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+from flint import fmpq
 
 from llr import __version__
 from llr.errors import BudgetError, InputError, OracleError, ShownAs
 from llr.models.base import LanguageModel
 from llr.models.files import contents
 from llr.numbers.arithmetic import FLOAT64, Arithmetic
+from llr.numbers.rational import text
 from llr.oracles.budget import Budget
 from llr.oracles.journal import Journal
 from llr.oracles.protocol import LogitOracle, model_oracle
@@ -157,6 +159,18 @@ def opened_target(written: str) -> LanguageModel:
     """Return the model that TARGET names; loading a real one may take long."""
     with progress(f"loading {written}"):
         return target(written)
+
+
+def restriction(model: LanguageModel) -> dict[str, Any]:
+    """Return what a real model is restricted to, as fields of a JSON object; none for others."""
+    return {"restricted": model.description()} if isinstance(model, RealModel) else {}
+
+
+def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, Any]:
+    """Return what fixes the answers of the oracle that a target is seen through."""
+    if noise == "none":
+        return {"target": target}
+    return {"target": target, "noise": noise, "xi": text(xi), "seed": seed}
 
 
 def _spare_journal(name: str) -> Journal:

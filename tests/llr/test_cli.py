@@ -21,9 +21,9 @@ from commands import call, json_of
 from hypothesis import strategies as st
 
 import llr
-import llr.cli
 import properties.cli
 from llr.cli import main
+from llr.learning import api
 from llr.models.targets import family_parameters
 from llr.oracles.sources import SOURCES
 from properties.claim import Claim, Measurement, Twin
@@ -368,7 +368,7 @@ def test_learn_a_float_model():
 
 
 def test_a_distance_that_is_too_large_to_compute_is_said_to_be(monkeypatch):
-    monkeypatch.setattr(llr.cli, "MAX_EXACT_NODES", 3)
+    monkeypatch.setattr("llr.commands.learn.MAX_EXACT_NODES", 3)
     value = json_of("learn", "isan:T=3,k=3,d=2", *QUICK)
     assert value["accepted"] is True
     trivial = {"lower": "0", "upper": "1", "method": "too large"}
@@ -753,7 +753,7 @@ def test_an_interrupt_exits_3(monkeypatch):
     def interrupted(model):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(llr.cli, "cut_ranks", interrupted)
+    monkeypatch.setattr("llr.commands.rank.cut_ranks", interrupted)
     result = call("rank", "spike:T=3", "--json", code=3)
     assert result.stdout == ""
     assert "interrupted" in result.stderr
@@ -764,7 +764,7 @@ def test_an_interrupted_run_leaves_no_file(monkeypatch):
     def interrupted(*arguments, **options):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(llr.cli.api, "learn", interrupted)
+    monkeypatch.setattr(api, "learn", interrupted)
     call("learn", SMALL, "--out", "model.json", code=3)
     assert os.listdir() == []
 
@@ -1194,7 +1194,7 @@ def test_bad_options_are_refused_before_the_work(monkeypatch):
     def never(*arguments, **options):
         raise AssertionError("learning has begun")
 
-    monkeypatch.setattr(llr.cli.api.PrintedLearner, "epochs", never)
+    monkeypatch.setattr(api.PrintedLearner, "epochs", never)
     for options, names in BAD_OPTIONS:
         refused("learn", "spike:T=4", *options, names=names)
 
@@ -1306,7 +1306,7 @@ def test_library_errors_without_an_argument_are_one_line_too(monkeypatch):
     def open_question(model):
         raise llr.UndecidedError("sign not decided at 16384 bits")
 
-    monkeypatch.setattr(llr.cli, "cut_ranks", open_question)
+    monkeypatch.setattr("llr.commands.rank.cut_ranks", open_question)
     refused("rank", "spike:T=3", names=["not decided"])
 
 

@@ -215,7 +215,7 @@ def bar(*arguments):
             time.sleep(0.05)
     return (1,)
 
-llr.cli.cut_ranks = bar
+llr.commands.rank.cut_ranks = bar
 """
     rank = ["rank", "spike:T=1", "--json"]
     found = run(*rank, first=first)
