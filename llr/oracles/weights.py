@@ -81,10 +81,10 @@ def load(model: str, dtype: str, device: str, revision: str | None) -> Loaded:
     """
     torch, transformers = library("torch"), library("transformers")
     library("safetensors")
-    folder = _folder(model, revision)
-    _check_files(folder)
     options = {"trust_remote_code": False, "local_files_only": True}
     with _quiet(transformers):
+        folder = _folder(model, revision)
+        _check_files(folder)
         try:
             found, report = transformers.AutoModelForCausalLM.from_pretrained(
                 folder,
@@ -169,7 +169,7 @@ def _refused(model: str, error: Exception, expected: str) -> InputError:
 
 @contextmanager
 def _quiet(transformers: Any) -> Iterator[None]:
-    """Keep transformers from writing on the screen while it loads."""
+    """Keep transformers, and the hub's client, from writing on the screen while they load."""
     logging = transformers.utils.logging
     verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
