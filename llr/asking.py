@@ -173,6 +173,14 @@ def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, A
     return {"target": target, "noise": noise, "xi": text(xi), "seed": seed}
 
 
+def journal_rows(value: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return the row of a table on the journal of a JSON object; none without one."""
+    if "journal" not in value:
+        return []
+    shown = ", ".join(f"{value['journal'][x]:,}" for x in ("asked", "remembered"))
+    return [("journal: asked, remembered", shown)]
+
+
 def _spare_journal(name: str) -> Journal:
     """Return the journal of this name, or raise InputError that asks for another."""
     try:

@@ -15,9 +15,12 @@ from typing import Any
 import click
 from rich.table import Table
 
+from llr.asking import journal_rows, opened, oracle_identity, oracle_options
 from llr.errors import InputError
 from llr.learning.api import probability
+from llr.numbers.arithmetic import EXACT
 from llr.numbers.rational import decimal, parse
+from llr.oracles.protocol import LogitOracle
 from llr.screen import (
     FAILED,
     INTERRUPTED,
@@ -337,6 +340,7 @@ def report(results: str, tightness: bool, html: str | None, as_json: bool) -> No
 @click.option("--noise", default="adversarial", show_default=True, help="Kind of error if xi > 0.")
 @click.option("--alpha", default=None, help="Bound on the factors; default from the target.")
 @click.option("--tolerant", is_flag=True, help="Use the parameters that tolerate bad epochs.")
+@oracle_options
 @seed_option
 @quiet_option
 @json_option
@@ -348,6 +352,8 @@ def theorem(
     noise: str,
     alpha: str | None,
     tolerant: bool,
+    journal: str | None,
+    max_calls: str | None,
     seed: str,
     as_json: bool,
 ) -> None:
@@ -365,9 +371,20 @@ def theorem(
         "seed": parse_integer(seed, "--seed"),
     }
     model = enumerable_target(target)
-    with progress(f"Theorem 5.11 on {target}") as line:
-        found = run_theorem(model, **arguments, on_epoch=line.epoch, tell=line.tell)
-    value = {"target": target, "seed": int(seed), **found.as_json()}
+    exact = arguments["xi"] <= 0
+    errs = ("none" if exact else noise, arguments["xi"], arguments["seed"])
+    with (
+        opened(journal, max_calls) as asks,
+        progress(f"Theorem 5.11 on {target}", asks.counts) as line,
+    ):
+
+        def through(oracle: LogitOracle) -> LogitOracle:
+            return asks.oracle(model, EXACT, oracle_identity(target, *errs), oracle)
+
+        found = run_theorem(
+            model, **arguments, through=through, on_epoch=line.epoch, tell=line.tell
+        )
+        value = {"target": target, "seed": int(seed), **found.as_json(), **asks.as_json()}
     if as_json:
         print_json(value)
     else:
@@ -401,4 +418,6 @@ def theorem_table(value: dict[str, Any]) -> Table:
     ]
     for name, demanded, used in rows:
         found.add_row(name, str(demanded), str(used))
+    for name, used in journal_rows(value):
+        found.add_row(name, "", used)
     return found

@@ -125,6 +125,7 @@ def run_theorem(
     tolerant: bool = False,
     seed: int = 0,
     adjust: Callable[[Parameters], Parameters] = lambda parameters: parameters,
+    through: Callable[[LogitOracle], LogitOracle] = lambda oracle: oracle,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     tell: Tell = untold,
 ) -> TheoremRun:
@@ -139,6 +140,7 @@ def run_theorem(
         tolerant: use the parameters that tolerate infeasible epochs.
         seed: of all draws.
         adjust: changes the parameters before the run; to see what fewer draws do.
+        through: puts what remembers answers between oracle and learner.
         on_epoch: called after every epoch.
         tell: told how far each stage has come.
 
@@ -176,7 +178,7 @@ def run_theorem(
     oracle: LogitOracle = ModelOracle(target)
     if error > 0:
         oracle = NoisyOracle(oracle, noise, error, target.unit, seed)
-    ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
+    ledger = Ledger(through(oracle), target.alphabet_size, target.horizon, EXACT)
     learner = PrintedLearner(
         ledger,
         ModelWords(target),

@@ -11,7 +11,14 @@ from rich.table import Table
 
 import llr
 from llr.analysis import distance as distances
-from llr.asking import opened, opened_target, oracle_identity, oracle_options, restriction
+from llr.asking import (
+    journal_rows,
+    opened,
+    opened_target,
+    oracle_identity,
+    oracle_options,
+    restriction,
+)
 from llr.errors import InputError
 from llr.learning import api
 from llr.learning.learned import LearnedModel
@@ -257,10 +264,7 @@ def learn_table(value: dict[str, Any], target: LanguageModel) -> Table:
     ]
     if isinstance(target, RealModel) and target.surveyed:
         rows.append(("asked to choose tokens", f"{target.surveyed:,}"))
-    if "journal" in value:
-        shown = ", ".join(f"{value['journal'][x]:,}" for x in ("asked", "remembered"))
-        rows.append(("journal: asked, remembered", shown))
-    for name, shown in rows:
+    for name, shown in [*rows, *journal_rows(value)]:
         found.add_row(name, shown)
     return found
 

@@ -120,6 +120,23 @@ def test_adversarial_noise_is_the_default():
     assert one == other
 
 
+@pytest.mark.parametrize("noise", [[], ["--xi", "1e-7"]], ids=["none", "adversarial"])
+def test_a_spent_budget_goes_on_from_the_journal(tmp_path, noise):
+    plain = json_of(TARGET, *RISKS, *noise)
+    kept = ["--journal", tmp_path / "answers.db"]
+    stopped = call(TARGET, *RISKS, *noise, *kept, "--max-calls", 5, code=3)
+    assert stopped.stdout == ""
+    found = json_of(TARGET, *RISKS, *noise, *kept)
+    journal = found.pop("journal")
+    assert found == plain
+    assert 0 < journal["remembered"] <= 5
+    assert journal["asked"] + journal["remembered"] == found["queries"]["distinct_prefixes"]
+    again = json_of(TARGET, *RISKS, *noise, *kept)
+    assert again["journal"]["asked"] == 0
+    shown = call(TARGET, *RISKS, *noise, *kept).stdout
+    assert re.search(r"journal: asked, remembered +0, \d", shown)
+
+
 def test_alpha_is_taken():
     found = json_of(TARGET, *RISKS, "--alpha", "7/2", "--xi", "1e-9")
     assert found["parameters"]["alpha"] == "7/2"
