@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import click
@@ -33,6 +33,7 @@ from llr.screen import (
     print_json,
     progress,
     quiet_option,
+    refuse,
     seed_option,
     show,
     shown_line,
@@ -53,7 +54,15 @@ from properties.claims.necessity import NECESSITIES
 from properties.costs import measure_costs
 from properties.necessity import NecessityVerdict, drop_all, necessity_table, outcome
 from properties.report import check_page, write_page
-from properties.results import Results, Value, describe_run, parse_results, ratio, read_results
+from properties.results import (
+    Results,
+    Value,
+    by_tightness,
+    describe_run,
+    parse_results,
+    ratio,
+    read_results,
+)
 from properties.resuming import Kept
 from properties.spreading import Board, between_instances, spread, stop_if_interrupted
 from properties.tables import show_results
@@ -107,7 +116,8 @@ tightness_option = click.option(
     "--resume",
     default=None,
     metavar="FILE",
-    help="Keep every claim's line in FILE as it is done; what it holds is not tried again.",
+    help="Keep every claim's line in FILE as it is done; what it holds is not tried again.  "
+    "--necessity and --update-records keep nothing: interrupted, they start over.",
 )
 @html_option
 @seed_option
@@ -134,10 +144,11 @@ def verify(
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
     budget = probability(error_budget, "--error-budget")
-    for option, file in (("--html", html), ("--resume", resume)):
-        if file is not None and (necessity or update_records):
-            raise InputError(option, file, "left out with --necessity and --update-records")
+    for mode, on in (("--necessity", necessity), ("--update-records", update_records)):
+        if on:
+            refuse(f"left out with {mode}", "html", "resume", "tightness", "error_budget")
     if necessity:
+        refuse("left out with --necessity", "update_records", "jobs")
         sys.exit(OK if _drop_assumptions(names, profile, start, as_json) else FAILED)
     claims = claims_named(names, CLAIMS)
     processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
@@ -147,12 +158,14 @@ def verify(
         return
     if html is not None:
         check_page(html)
-    costs = html is not None or (as_json and not names)
     run = describe_run(len(claims), profile, start, budget)
     kept = None if resume is None else Kept(resume, run, [c.identifier for c in claims])
-    results = _verified(claims, run, processes, kept, costs=costs, echo=as_json)
+    wanted = set() if kept is None else set(kept.others)  # what is there stays
+    if html is not None or (as_json and not names):
+        wanted.add("queries")
     if tightness and as_json:
-        print_json({"tightness": [_tightness(v) for v in results.by_tightness]})
+        wanted.add("tightness")
+    results = _verified(claims, run, processes, kept, wanted, echo=as_json)
     if not as_json:
         show_results(results, tightness=tightness)
     if html is not None:
@@ -162,7 +175,13 @@ def verify(
 
 
 def _verified(
-    claims: list[Claim], run: Value, processes: int, kept: Kept | None, *, costs: bool, echo: bool
+    claims: list[Claim],
+    run: Value,
+    processes: int,
+    kept: Kept | None,
+    wanted: Collection[str],
+    *,
+    echo: bool,
 ) -> Results:
     """Verify claims; return what :func:`read_results` would return of the lines.
 
@@ -171,7 +190,7 @@ def _verified(
     Args:
         claims, run, processes: of the run.
         kept: holds what an earlier run found, and is to hold what this one does.
-        costs: measure what learning costs, too.
+        wanted: which lines besides those of run, claims and end: queries, tightness.
         echo: print each line as soon as it and those before it are known.
     """
     lines: list[str] = []
@@ -211,17 +230,20 @@ def _verified(
                 while claim.identifier not in done:
                     next(verdicts)
                 write(done[claim.identifier])
-            if costs:
+            if "queries" in wanted:
                 queries = None if kept is None else kept.queries
                 if queries is None:
                     queries = measure_costs(run["seed"], tell)
                     if kept is not None:
                         kept.add({"queries": queries})
                 write({"queries": queries})
+            if "tightness" in wanted:
+                found = by_tightness(done[claim.identifier] for claim in claims)
+                write({"tightness": [_tightness(v) for v in found]})
     except KeyboardInterrupt:
         so_far = f"interrupted; {len(done)} of {counted(len(claims), 'claim')}"
         again = "with --resume FILE it would go on"
-        end = f"were done: the same command with the same seed starts over; {again}"
+        end = f"were done: the same command starts over; {again}"
         if kept is not None:
             end = f"are in {kept.path}: the same command goes on from there"
         click.echo(f"{so_far} {end}", err=True)
@@ -323,7 +345,8 @@ def report(results: str, tightness: bool, html: str | None, as_json: bool) -> No
         check_page(html)
     found = read_results(results)
     if as_json:
-        print_json(found.summary())
+        rows = {"tightness": [_tightness(v) for v in found.by_tightness]} if tightness else {}
+        print_json({**found.summary(), **rows})
     else:
         show_results(found, tightness=tightness)
     if html is not None:
@@ -372,6 +395,8 @@ def theorem(
     }
     model = enumerable_target(target)
     exact = arguments["xi"] <= 0
+    if exact:
+        refuse("left out, or used with --xi", "noise", "alpha")
     errs = ("none" if exact else noise, arguments["xi"], arguments["seed"])
     with (
         opened(journal, max_calls) as asks,

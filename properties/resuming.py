@@ -26,6 +26,7 @@ class Kept:
     Attributes:
         verdicts: the lines of the claims that are done, by identifier.
         queries: what learning costs, or None if it was not measured.
+        others: which lines the file has besides those of run, claims and end.
 
     Raises:
         InputError: the file holds something else than results of such a run.
@@ -35,6 +36,7 @@ class Kept:
         self.path = path
         self.verdicts: dict[str, Value] = {}
         self.queries: Value | None = None
+        self.others: set[str] = set()
         check_writable(path, "--resume")
         # what was being written when the run was killed has no end
         written, _, _ = _read(path).rpartition("\n")
@@ -43,6 +45,8 @@ class Kept:
             _check_same(found.run, run, path)
             self.verdicts = {v["claim"]: v for v in found.verdicts}
             self.queries = found.queries
+            kinds = (next(iter(json.loads(line))) for line in written.split("\n") if line.strip())
+            self.others = {"queries", "tightness"}.intersection(kinds)
             for name in self.verdicts:
                 if name not in claims:
                     raise InputError("--resume", path, f"results without {name}, not named now")

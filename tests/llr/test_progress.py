@@ -246,13 +246,13 @@ def test_a_line_counts(monkeypatch):
 
 # -- Ctrl-C ---------------------------------------------------------------------------------------
 
-STARTS_OVER = "interrupted; the same command with the same seed starts over"
+STARTS_OVER = "interrupted; the same command starts over"
 NOT_KEPT = (
-    "interrupted; no answers were kept: the same command with the same seed starts over; "
+    "interrupted; no answers were kept: the same command starts over; "
     "with --journal FILE it would go on"
 )
 KEPT_NONE = (
-    "interrupted; 0 of 129 claims were done: the same command with the same seed starts over; "
+    "interrupted; 0 of 129 claims were done: the same command starts over; "
     "with --resume FILE it would go on"
 )
 KEPT = "interrupted; 0 of 129 claims are in r: the same command goes on from there"
@@ -273,13 +273,14 @@ ASKING = {
 }
 COMPUTING = {
     "sample": ("sample isan:T=100,k=4,d=8 -n 1000", "tokens, by place: ", STARTS_OVER),
+    "fast": ("sample isan:T=100,k=4,d=8 -n 200000 --fast", "tokens: ", STARTS_OVER),
     "rank": ("rank isan:T=40,k=2,d=6 --kind mixed", "finding mixed ranks", STARTS_OVER),
     "distance": (f"distance {PLANE} {PLANE},seed=1", "by length: ", STARTS_OVER),
     "bound": ("bound exponents", "fitting exponents", STARTS_OVER),
     "theorem": (
         "theorem isan:T=12,k=2,d=4 --epsilon 0.05 --delta 0.1",
         "Theorem 5.11",
-        STARTS_OVER,
+        NOT_KEPT,
     ),
     "alone": ("verify --jobs 1", "0 of 129 claims done; ", KEPT_NONE),
     "spread": ("verify --jobs 2 --json --resume r", "instances, ", KEPT),

@@ -107,8 +107,37 @@ def test_an_interrupted_run_ends_as_one_that_was_not(jobs, tried, monkeypatch):
     assert lines(Path("r").read_text()) == [x for x in lines(listed) if "queries" not in x]
     assert table(verify("--resume", "r")) == table(whole)
     again = verify("--resume", "r", "--json").stdout
-    assert lines(again) == lines(listed)
+    assert lines(again) == lines(Path("r").read_text()) == lines(listed)
     assert tried() == set()
+
+
+def test_what_learning_costs_stays_whatever_is_asked_for_next(tried, monkeypatch):
+    whole = verify("--json", "--tightness", "--resume", "r").stdout
+    kinds = [next(iter(json.loads(line))) for line in whole.splitlines()]
+    assert kinds == ["run", *["claim"] * 3, "queries", "tightness", "end"]
+    assert lines(Path("r").read_text()) == lines(whole)
+    tried()
+
+    def never(seed, tell):
+        raise AssertionError
+
+    monkeypatch.setattr(properties.cli, "measure_costs", never)
+    assert "queries" not in verify("--resume", "r").stdout
+    assert lines(Path("r").read_text()) == lines(whole)
+    assert lines(verify("--json", "--resume", "r").stdout) == lines(whole)
+    # it stays, too, where claims are missing
+    kept = Path("r").read_text().splitlines(keepends=True)
+    Path("r").write_text("".join([kept[0], kept[4], kept[1]]))
+    verify("--resume", "r")
+    assert tried() == {"two", "three"}
+    assert lines(Path("r").read_text()) == [x for x in lines(whole) if "tightness" not in x]
+    # and where claims are named
+    Path("n").write_text(json.dumps({"run": {**json.loads(kept[0])["run"], "claims": 1}}) + "\n")
+    with Path("n").open("a") as file:
+        file.write(kept[4])
+    printed = verify("two", "--json", "--resume", "n").stdout
+    assert lines(Path("n").read_text()) == lines(printed)
+    assert any("queries" in x for x in lines(printed))
 
 
 def test_a_claim_that_is_done_before_those_in_front_of_it_is_kept(tried, monkeypatch):
@@ -201,11 +230,23 @@ def test_other_claims_and_other_files_are_refused(tried):
     verify("--resume", "missing/r", code=2)
 
 
-@pytest.mark.parametrize("other", ["--necessity", "--update-records"])
-def test_there_is_nothing_to_resume_elsewhere(other):
-    found = verify(other, "--resume", "r", code=2)
-    assert "--resume must be left out with --necessity and --update-records" in found.stderr
+VOID = [["--resume", "r"], ["--html", "r"], ["--tightness"], ["--error-budget", "1e-9"]]
+
+
+@pytest.mark.parametrize("option", VOID, ids=" ".join)
+@pytest.mark.parametrize("mode", ["--necessity", "--update-records"])
+def test_what_means_nothing_elsewhere_is_refused(mode, option, tried):
+    found = " ".join(verify(mode, *option, code=2).stderr.split())
+    given = option[1] if len(option) > 1 else "given"
+    assert re.search(f"{option[0]} must be left out with {mode}, not '?{given}", found)
     assert not Path("r").exists()
+    assert tried() == set()
+
+
+@pytest.mark.parametrize("option", [["--jobs", "x"], ["--jobs", "2"], ["--update-records"]])
+def test_necessity_is_a_run_of_its_own_in_one_process(option):
+    found = " ".join(verify("--necessity", *option, code=2).stderr.split())
+    assert f"{option[0]} must be left out with --necessity, not" in found
 
 
 def test_real_claims_read_back_as_they_were(monkeypatch):

@@ -230,6 +230,8 @@ def test_a_coarse_oracle_of_short_words():
         ([TARGET, *RISKS, "--seed", "s"], "--seed", "'s'"),
         ([TARGET, *RISKS, "--xi", "1e-7", "--noise", "loud"], "noise", "'loud'"),
         ([TARGET, *RISKS, "--noise", "loud"], "noise", "'loud'"),
+        ([TARGET, *RISKS, "--noise", "random"], "--noise must be left out, or used", "'random'"),
+        ([TARGET, *RISKS, "--alpha", "2"], "--alpha must be left out, or used with --xi", "'2'"),
         ([TARGET, *RISKS, "--nosuch"], "--nosuch", ""),
     ],
     ids=lambda x: " ".join(x) if isinstance(x, list) else None,
