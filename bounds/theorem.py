@@ -105,7 +105,7 @@ def rank_error(
 @statement(
     "alpha",
     mark="sharpened",
-    source="[M], maximum-volume rows",
+    source="[P] Def 4.2; [M], maximum-volume rows",
     summary="|L| <= Lam and cut rank d: L(h.f) = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
 )
 def factor_length(rank: int, lam: Number) -> Real:

@@ -144,6 +144,11 @@ def short_source(source: str) -> str:
     return match.group(0).replace("inside ", "") if match else "ours"
 
 
+def is_false(source: str) -> bool:
+    """True if a source says so: other claims to be refuted are true in their place."""
+    return source.endswith("; false")
+
+
 def describe_run(claims: int, profile: str, seed: int, error_budget: fmpq) -> Value:
     """Return the content of the first line.
 

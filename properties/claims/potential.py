@@ -178,7 +178,7 @@ CLAIMS = (
     Claim(
         "alpha",
         "|L| <= Lam, rank d: L = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
-        "[M], maximum-volume rows",
+        "[P] Def 4.2; [M], maximum-volume rows",
         "sharpened",
         nonzero_matrices,
         factors,

@@ -179,7 +179,10 @@ def rational_targets() -> SearchStrategy[Isan]:
 
 
 def unrepresented(done: Run, table: Table, s: int) -> Real:
-    """Return eta: the mass of histories whose row at cut s leaves the box of the basis."""
+    """Return eta: the mass of histories whose row at cut s leaves the box of the basis.
+
+    Source: [P] Def 5.3.
+    """
     target = done.scenario.target
     cut = table.cut(s)
     basis = checkers.as_fractions(cut.rows)
