@@ -19,7 +19,7 @@ from llr.numbers.rational import parse
 from properties.claim import GRADES
 from properties.instances import decode
 from properties.results import Results, Value, is_false, passed, ratio, short_source, worst
-from properties.svg import Line, bars, chart
+from properties.svg import Curve, bars, chart
 from properties.typeset import instance, statement
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
@@ -206,7 +206,7 @@ def costs_chart(queries: Value) -> str:
         {**p, "all": p["learning"] + p["certifying"]} for p in queries["points"]
     ]
     lines = [
-        Line(label, style, shape, [(p["horizon"], p[key]) for p in points if p[key]])
+        Curve(label, style, shape, [(p["horizon"], p[key]) for p in points if p[key]])
         for key, label, style, shape in COSTS
     ]
     last = points[-1]

@@ -17,7 +17,7 @@ from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real, total
 from llr.numbers.rational import RationalRow, rational
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
@@ -162,8 +162,6 @@ def _violations(scenario: Scenario, forwards: bool) -> Measurement:
 
 
 # -- Lemma 5.5 ----------------------------------------------------------------------------------
-
-LN2 = LogitUnit(fmpq(2))
 
 
 def rational_targets() -> SearchStrategy[Isan]:
