@@ -92,6 +92,12 @@ RATIONAL = [
     ("lean-transfer", {"horizon": 3, "p_bad": "1/4", "tau": "1/8", "xi": 0, "exact": 1}, "3/8"),
     ("lean-transfer", {"horizon": 5, "p_bad": "1/8", "tau": "1/6", "xi": "1/20"}, "1/2"),
     ("corollary-5.15-label", {"total_variation": "1/9"}, "2/9"),
+    ("corollary-5.15-inputs", {"total_variation": "1/9", "inputs": "1/18"}, "1/6"),
+    ("corollary-5.15-inputs", {"total_variation": 1, "inputs": 1}, "2"),
+    ("lean-localisation", {"t": 6, "tau": "3/10"}, "1/20"),
+    ("lean-localisation", {"t": 1, "tau": 0}, "0"),
+    ("alpha-gamma-2", {"rank": 3, "lam": "5/6"}, "25/12"),
+    ("alpha-gamma-2", {"rank": 0, "lam": 7}, "0"),
     ("fact-b.2", {"squared_distance": "3/7"}, "3/7"),
     ("fact-b.2-sharp", {"squared_distance": "4/7"}, "1/7"),
     ("fact-b.2-range", {"width": "2/3"}, "1/18"),
@@ -241,6 +247,13 @@ REAL = [
     ("lemma-5.7", {"g": balls.exp(-1), "tail": balls.exp(-2)}, lambda: sum_of_exps()),
     ("corollary-5.15-label", {"total_variation": balls.exp(-1)}, lambda: 2 * mpmath.exp(-1)),
     ("alpha", {"rank": 4, "lam": balls.log(3)}, lambda: 4 * ln(3)),
+    ("alpha-gamma-2", {"rank": 5, "lam": balls.log(3)}, lambda: 5 * ln(3) ** 2),
+    ("lean-localisation", {"t": 7, "tau": balls.log(3)}, lambda: ln(3) / 7),
+    (
+        "corollary-5.15-inputs",
+        {"total_variation": balls.exp(-1), "inputs": balls.exp(-2)},
+        lambda: mpmath.exp(-1) + mpmath.exp(-2),
+    ),
     (
         "theorem-5.14",
         {
@@ -419,6 +432,19 @@ VIOLATIONS = [  # good arguments, the bad ones, the hypothesis named
     ("hard-teacher", {"copies": 1, "strength": 1}, {"strength": 0}, "c >= 1"),
     ("corollary-5.15-label", {}, {"total_variation": "-1/9"}, "0 <= TV <= 1"),
     ("corollary-5.15-label", {}, {"total_variation": "10/9"}, "0 <= TV <= 1"),
+    ("corollary-5.15-inputs", {"inputs": 0}, {"total_variation": "-1/9"}, "0 <= TV <= 1"),
+    ("corollary-5.15-inputs", {"inputs": 0}, {"total_variation": "10/9"}, "0 <= TV <= 1"),
+    *(
+        (
+            "corollary-5.15-inputs",
+            {"total_variation": "1/9"},
+            {"inputs": inputs},
+            "0 <= TV(M_x, Q_x) <= TV(M, Q)",
+        )
+        for inputs in ("-1/9", "2/9")
+    ),
+    ("lean-localisation", {"t": 1, "tau": 1}, {"t": 0}, "t >= 1"),
+    ("lean-localisation", {"t": 1, "tau": 1}, {"tau": "-1/9"}, "tau >= 0"),
     ("corollary-5.15", {}, {"label": "-1/9"}, "label error >= 0"),
     ("fact-b.2", {}, {"squared_distance": "-1/9"}, "|u - v|^2 >= 0"),
     ("fact-b.2-sharp", {}, {"squared_distance": "-1/9"}, "|u - v|^2 >= 0"),
@@ -446,6 +472,8 @@ VIOLATIONS = [  # good arguments, the bad ones, the hypothesis named
     ("theorem-5.14", AVERAGE, {"delta": 0}, "0 < delta < 1"),
     ("alpha", {"rank": 1, "lam": 1}, {"rank": -1}, "d >= 0"),
     ("alpha", {"rank": 1, "lam": 1}, {"lam": -1}, "Lam >= 0"),
+    ("alpha-gamma-2", {"rank": 1, "lam": 1}, {"rank": -1}, "d >= 0"),
+    ("alpha-gamma-2", {"rank": 1, "lam": 1}, {"lam": -1}, "Lam >= 0"),
     ("parameters-printed", PRINTED, {"horizon": 2}, "T >= 3, k >= 2, d >= 1"),
     ("parameters-printed", PRINTED, {"alphabet_size": 1}, "T >= 3, k >= 2, d >= 1"),
     ("parameters-printed", PRINTED, {"rank": 0}, "T >= 3, k >= 2, d >= 1"),

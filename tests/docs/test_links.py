@@ -101,9 +101,9 @@ def used(page):
     """Return the dotted names that a page imports, or names within a sentence."""
     text = (ROOT / page).read_text(encoding="utf-8")
     imports = IMPORTED.findall(text)
-    return {f"{module}.{name.strip()}" for module, names in imports for name in names.split(",")} | {
-        name for name in NAMED.findall(text) if not (ROOT / name).exists()
-    }
+    return {
+        f"{module}.{name.strip()}" for module, names in imports for name in names.split(",")
+    } | {name for name in NAMED.findall(text) if not (ROOT / name).exists()}
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page != MADE and used(page)])
