@@ -14,6 +14,7 @@ import llr.cli
 import llr.screen
 from llr.learning.lean import LeanEpoch
 from llr.screen import Line, counted
+from properties.claims import CLAIMS
 
 SMALL = ["learn", "isan:T=6,k=2,d=2", "--epsilon", "0.1", "--delta", "0.1"]
 
@@ -252,10 +253,10 @@ NOT_KEPT = (
     "with --journal FILE it would go on"
 )
 KEPT_NONE = (
-    "interrupted; 0 of 129 claims were done: the same command starts over; "
+    f"interrupted; 0 of {len(CLAIMS)} claims were done: the same command starts over; "
     "with --resume FILE it would go on"
 )
-KEPT = "interrupted; 0 of 129 claims are in r: the same command goes on from there"
+KEPT = f"interrupted; 0 of {len(CLAIMS)} claims are in r: the same command goes on from there"
 
 LONG = "isan:T=24,k=3,d=8"
 FLOAT = f"learn {LONG} --arithmetic float"
@@ -282,7 +283,7 @@ COMPUTING = {
         "Theorem 5.11",
         NOT_KEPT,
     ),
-    "alone": ("verify --jobs 1", "0 of 129 claims done; ", KEPT_NONE),
+    "alone": ("verify --jobs 1", f"0 of {len(CLAIMS)} claims done; ", KEPT_NONE),
     "spread": ("verify --jobs 2 --json --resume r", "instances, ", KEPT),
     "necessity": ("verify --necessity", "dropping assumptions", STARTS_OVER),
 }
