@@ -52,7 +52,7 @@ from properties.claim import (
 from properties.claims import CLAIMS
 from properties.claims.necessity import NECESSITIES
 from properties.costs import measure_costs
-from properties.necessity import NecessityVerdict, drop_all, necessity_table, outcome
+from properties.necessity import Necessity, drop, necessity_table, outcome, restored
 from properties.report import check_page, write_page
 from properties.results import (
     Results,
@@ -62,8 +62,9 @@ from properties.results import (
     parse_results,
     ratio,
     read_results,
+    versions,
 )
-from properties.resuming import Kept
+from properties.resuming import Kept, KeptNecessities
 from properties.spreading import Board, between_instances, spread, stop_if_interrupted
 from properties.tables import show_results
 from properties.theorem import run_theorem
@@ -116,8 +117,8 @@ tightness_option = click.option(
     "--resume",
     default=None,
     metavar="FILE",
-    help="Keep every claim's line in FILE as it is done; what it holds is not tried again.  "
-    "--necessity and --update-records keep nothing: interrupted, they start over.",
+    help="Keep what each claim gave in FILE as it is done; what it holds is not tried again.  "
+    "Not with --update-records, which keeps the records that it improved and starts over.",
 )
 @html_option
 @seed_option
@@ -144,15 +145,17 @@ def verify(
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
     budget = probability(error_budget, "--error-budget")
+    processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
     for mode, on in (("--necessity", necessity), ("--update-records", update_records)):
         if on:
-            refuse(f"left out with {mode}", "html", "resume", "tightness", "error_budget")
+            refuse(f"left out with {mode}", "html", "tightness", "error_budget")
     if necessity:
-        refuse("left out with --necessity", "update_records", "jobs")
-        sys.exit(OK if _drop_assumptions(names, profile, start, as_json) else FAILED)
+        refuse("left out with --necessity", "update_records")
+        good = _drop_assumptions(names, profile, start, processes, resume, as_json=as_json)
+        sys.exit(OK if good else FAILED)
     claims = claims_named(names, CLAIMS)
-    processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
     if update_records:
+        refuse("left out with --update-records", "resume")
         claims = [claim for claim in claims if claim.searched]
         _update_records(claims, profile, start, processes, as_json)
         return
@@ -197,7 +200,7 @@ def _verified(
     done = {} if kept is None else dict(kept.verdicts)
     left = [claim for claim in claims if claim.identifier not in done]
     board = Board(len(left))
-    line = Line("verifying", also=lambda seconds: _state(board, left, len(claims), seconds))
+    line = _line("verifying", board, [c.identifier for c in left], len(claims), "claim")
 
     def write(value: Value) -> None:
         lines.append(json.dumps(value, allow_nan=False))
@@ -241,12 +244,8 @@ def _verified(
                 found = by_tightness(done[claim.identifier] for claim in claims)
                 write({"tightness": [_tightness(v) for v in found]})
     except KeyboardInterrupt:
-        so_far = f"interrupted; {len(done)} of {counted(len(claims), 'claim')}"
-        again = "with --resume FILE it would go on"
-        end = f"were done: the same command starts over; {again}"
-        if kept is not None:
-            end = f"are in {kept.path}: the same command goes on from there"
-        click.echo(f"{so_far} {end}", err=True)
+        so_far = f"{len(done)} of {counted(len(claims), 'claim')}"
+        _say_how_to_resume(so_far, None if kept is None else kept.path)
         sys.exit(INTERRUPTED)
     write({"end": {"seconds": round(time.perf_counter() - began, 3)}})
     if kept is not None:
@@ -254,36 +253,83 @@ def _verified(
     return parse_results(lines, "results")
 
 
-def _state(board: Board, left: Sequence[Claim], claims: int, seconds: float) -> str:
-    """Return what is being tried, in words."""
-    tried = board.tried
-    names = []
-    for place, runs, failures in board.at_work():
-        watched = f" ({counted(runs, 'run')}, {failures:,} failed)" if runs else ""
-        names.append(left[place].identifier + watched)
-    return "; ".join(
-        [
-            f"{claims - len(left) + board.done:,} of {counted(claims, 'claim')} done",
-            f"{counted(tried, 'instance')}, {tried / max(seconds, 0.1):,.0f}/s",
-            *([", ".join(names)] if names else []),
-        ]
-    )
+def _say_how_to_resume(so_far: str, resume: str | None) -> None:
+    """Say what is done after an interrupt, and whether it was kept."""
+    end = "were done: the same command starts over; with --resume FILE it would go on"
+    if resume is not None:
+        end = f"are in {resume}: the same command goes on from there"
+    click.echo(f"interrupted; {so_far} {end}", err=True)
 
 
-def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json: bool) -> bool:
+def _line(what: str, board: Board, left: Sequence[str], total: int, thing: str) -> Line:
+    """Return a line that says what is being tried.
+
+    Args:
+        what: the work, in words.
+        board: of what is left.
+        left: its names.
+        total: how many there are in all.
+        thing: what is counted.
+    """
+
+    def state(seconds: float) -> str:
+        tried = board.tried
+        names = []
+        for place, runs, failures in board.at_work():
+            watched = f" ({counted(runs, 'run')}, {failures:,} failed)" if runs else ""
+            names.append(left[place] + watched)
+        return "; ".join(
+            [
+                f"{total - len(left) + board.done:,} of {counted(total, thing)} done",
+                f"{counted(tried, 'instance')}, {tried / max(seconds, 0.1):,.0f}/s",
+                *([", ".join(names)] if names else []),
+            ]
+        )
+
+    return Line(what, also=state)
+
+
+def _drop_assumptions(
+    names: tuple[str, ...],
+    profile: str,
+    start: int,
+    processes: int,
+    resume: str | None,
+    *,
+    as_json: bool,
+) -> bool:
     """Print what becomes of claims without their assumptions; return if all is as expected."""
     known = {n.claim: CLAIMS[n.claim] for n in NECESSITIES}
     wanted = {claim.identifier for claim in claims_named(names, known)}
     chosen = [n for n in NECESSITIES if n.claim in wanted]
-    verdicts: list[NecessityVerdict] = []
+    run = {"necessity": len(chosen), "profile": profile, "seed": start, "versions": versions()}
+    kept = None if resume is None else KeptNecessities(resume, run, chosen)
+    done = {} if kept is None else kept.verdicts
+    left = [n for n in chosen if n.identifier not in done]
+    board, identifiers = Board(len(left)), [n.identifier for n in left]
+    line = _line("dropping assumptions", board, identifiers, len(chosen), "assumption")
+
+    def work(necessity: Necessity) -> Value:
+        return drop(necessity, profile=profile, start=start).as_json()
+
+    def keep(place: int, value: Value) -> None:
+        done[identifiers[place]] = restored(value, [left[place]], identifiers[place])
+        if kept is not None:
+            kept.add(value)
+
     began = time.perf_counter()
-    with progress("dropping assumptions") as line, between_instances():
-        line.tell(chosen[0].assumption, 0, len(chosen))
-        for verdict in drop_all(chosen, profile=profile, start=start):
-            line.tell(f"last {verdict.necessity.assumption}", len(verdicts) + 1, len(chosen))
-            verdicts.append(verdict)
-            if as_json:
-                click.echo(json.dumps(verdict.as_json()))
+    spread_out = spread(work, left, processes, board=board, done=keep)
+    try:
+        with shown_line(line), between_instances():
+            for necessity in chosen:
+                while necessity.identifier not in done:
+                    next(spread_out)
+                if as_json:
+                    click.echo(json.dumps(done[necessity.identifier].as_json()))
+    except KeyboardInterrupt:
+        _say_how_to_resume(f"{len(done)} of {counted(len(chosen), 'assumption')}", resume)
+        sys.exit(INTERRUPTED)
+    verdicts = [done[n.identifier] for n in chosen]
     if not as_json:
         show(necessity_table(verdicts))
         for verdict in verdicts:
@@ -317,7 +363,7 @@ def _update_records(
 
     found = table("records", "claim", "ratio on record", "now")
     board = Board(len(claims))
-    line = Line("searching", also=lambda seconds: _state(board, claims, len(claims), seconds))
+    line = _line("searching", board, [c.identifier for c in claims], len(claims), "claim")
     with shown_line(line), between_instances():
         spread_out = spread(work, claims, processes, board=board)
         for claim, (old, new) in zip(claims, spread_out, strict=True):
