@@ -129,7 +129,7 @@ def test_lean_stays_within_t_xi(benchmark):
             assert min(found["recursion", kind, decade]) > 3, (kind, decade)
 
 
-RANKS = (2, 4, 8, 16) if os.environ.get("LLR_SWEEP") == "large" else (2, 4, 8)
+RANKS = (1, 2, 4, 8, 16) if os.environ.get("LLR_SWEEP") == "large" else (1, 2, 4, 8)
 
 
 def rank_sweep(kind):
@@ -149,7 +149,7 @@ def rank_sweep(kind):
 def test_the_error_that_may_be_allowed_does_not_shrink_with_the_rank(benchmark, kind):
     found = benchmark.pedantic(rank_sweep, args=(kind,), rounds=1, iterations=1)
     points = [(rank, ratio) for rank, ratios in found.items() for ratio in ratios]
-    law = power_law(*zip(*points, strict=True))
+    law = power_law(*zip(*(p for p in points if p[0] > 1), strict=True))
     benchmark.extra_info.update({"TV over T xi": found, "exponent in d": str(law)})
     assert min(ratio for _, ratio in points) > 0.01
     assert law.exponent < 0.2, law
