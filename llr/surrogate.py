@@ -178,7 +178,7 @@ def _mean_and_error(by_word: floats.Array, counts: floats.Array) -> tuple[float,
     n = counts.sum()
     mean = float(counts @ by_word / n)
     spread = float(counts @ (by_word - mean) ** 2 / (n - 1))
-    return mean, (spread / n) ** 0.5
+    return mean, float((spread / n) ** 0.5)
 
 
 def _limit(distances: floats.Array, counts: floats.Array) -> float:
