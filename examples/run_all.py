@@ -73,7 +73,7 @@ FULL = Size(
 )
 
 QUICK = Size(
-    train="--steps 10",
+    train=f"--steps 10 --text {TEXT}",
     spectrum="--histories 16 --futures 8 --sizes 1",
     ranks="--histories 8 --futures 4 --sizes 1 --cuts all --error 2",
     lingen="--prompts 1 --length 4 --steps 3 --histories 5 --futures 5 --continuations 1",
@@ -149,10 +149,10 @@ def main(folder: Path, quick: bool) -> None:
     """Make the whole record in FOLDER/record."""
     size = QUICK if quick else FULL
     (folder / "record").mkdir(parents=True, exist_ok=True)
-    if not (folder / "models" / "full.gguf").is_file():
-        run(f"python train_small_lm.py --out models --gguf {size.train}".strip(), folder, "train")
     held_out = split(find_text(None).lines)[1]
     (folder / TEXT).write_text("\n".join(held_out) + "\n", encoding="utf-8")
+    if not (folder / "models" / "full.gguf").is_file():
+        run(f"python train_small_lm.py --out models --gguf {size.train}".strip(), folder, "train")
     for name, command in asked_of_transformers(size):
         run(f"{command} --journal answers.db", folder, name)
     compare = f"python compare_with_llamacpp.py models/full models/full.gguf {size.compare}"
