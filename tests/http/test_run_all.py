@@ -18,11 +18,11 @@ pytest.importorskip("xllamacpp", reason=WANTED)
 
 SHOWN = {
     "spectrum": "  control ",
-    "lingen": "prefixes with the prompt asked after the fit: 0",
+    "lingen": "prefixes with the prompt asked by LINGEN after the fit: 0",
     "surrogate": "relaxed lean learner (2)",
     "llamacpp": "float32 throughout",
     "served-spectrum": "best rank-r approximations",
-    "served-lingen": "prefixes with the prompt asked after the fit: 0",
+    "served-lingen": "prefixes with the prompt asked by LINGEN after the fit: 0",
     "served-surrogate": "soft n-gram",
 }
 
