@@ -51,22 +51,22 @@ def sample(
     start = parse_integer(seed, "--seed")
     rng = np.random.default_rng(start)
     texts = None
+    what = f"drawing from {target}"
     if fast:
         if not isinstance(model, Isan):
             raise InputError("--fast", target, "used with an ISAN")
-        words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
+        with progress(what) as line:
+            words = [tuple(word) for word in Network(model).words(n, rng, line.tell).tolist()]
+    elif real:
+        with opened(journal, max_calls) as asks, progress(what, asks.counts):
+            oracle = asks.oracle(model, FLOAT64, {"target": target})
+            ledger = Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64)
+            words = in_random_order(RowWords(ledger).draw(n, model.horizon, rng), rng)
+            texts = spelled(model, words)
     else:
-        what = f"drawing from {target}"
-        if real:
-            with opened(journal, max_calls) as asks, progress(what, asks.counts):
-                oracle = asks.oracle(model, FLOAT64, {"target": target})
-                ledger = Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64)
-                words = in_random_order(RowWords(ledger).draw(n, model.horizon, rng), rng)
-                texts = spelled(model, words)
-        else:
-            with progress(what) as line:
-                drawn = ModelWords(model, line.tell).draw(n, model.horizon, rng)
-            words = in_random_order(drawn, rng)
+        with progress(what) as line:
+            drawn = ModelWords(model, line.tell).draw(n, model.horizon, rng)
+        words = in_random_order(drawn, rng)
     if as_json:
         head = {"model": target, **restriction(model), "n": n, "seed": start}
         spelt = {} if texts is None else {"texts": texts}

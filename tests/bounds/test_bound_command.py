@@ -428,6 +428,7 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         (LEMMA[:-2], "--xi must be given, not missing"),
         (LEMMA[:3] + LEMMA[5:], "--p-bad must be given, not missing"),
         (LEMMA[:-1], "--xi must be followed by a value, not missing"),
+        ([*LEMMA, "7"], "argument must be an option, --NAME VALUE, not '7'"),
         (
             [*LEMMA, "--foo", "1"],
             "option of lemma-5.9 must be one of --horizon, --p-bad, --g, --xi, not '--foo'",
