@@ -41,6 +41,8 @@ LIMITS = (
     f"{study.RISK}"
 )
 
+BY = f"by more than {study.CLEAR} standard errors of the paired difference"
+
 
 @click.command()
 @click.argument("target")
@@ -151,8 +153,8 @@ def surrogate(
         "words": many,
         "measuring": asked,
         "rechecks": oracle.rechecks,
-        "learners": [e.as_json() for e in entries],
-        "ahead": ahead(entries),
+        "learners": [{**e.as_json(), **_less(e, entries, fresh)} for e in entries],
+        "ahead": ahead(entries, fresh),
         "risk": str(study.RISK),
         "samples": _texts(samples, texts),
     }
@@ -164,6 +166,7 @@ def surrogate(
     if isinstance(model, RealModel):
         show(model.summary())
     show(_table(value))
+    show(_differences(value))
     chosen = model.surveyed if isinstance(model, RealModel) else 0
     show(
         f"prefixes asked besides: to measure {asked:,}, to choose tokens {chosen:,}, "
@@ -172,9 +175,10 @@ def surrogate(
     show(LIMITS)
     if relaxed is not None:
         show(f"({relaxed}): measured on so many fresh words of their own")
-    for budget, rank in value["ahead"].items():
-        what = "no rank" if rank is None else f"ranks from {rank} on"
-        show(f"{int(budget):,} calls: below the soft n-gram: {what}")
+    for name, found in value["ahead"].items():
+        for budget, rank in found.items():
+            what = "no rank" if rank is None else f"ranks from {rank} on"
+            show(f"{int(budget):,} calls: below the {name} {BY}: {what}")
     for whose, texts in value["samples"].items():
         show(f"{whose}:")
         for text in texts:
@@ -182,19 +186,19 @@ def surrogate(
             click.echo(f"    {shown}")
 
 
-def ahead(entries: Sequence[study.Entry]) -> dict[str, int | None]:
-    """Return, per budget, the least rank from which on every network beats the soft n-gram."""
-    found: dict[str, int | None] = {}
-    for budget in sorted({e.budget for e in entries if e.learner.startswith(study.SOFT)}):
-        here = [e for e in entries if e.budget == budget]
-        soft = next(e for e in here if e.learner.startswith(study.SOFT))
-        least = None
-        nets = [e for e in here if e.learner == study.SURROGATE]
-        for e in sorted(nets, key=lambda e: e.rank or 0, reverse=True):
-            if e.divergence.mean >= soft.divergence.mean:
-                break
-            least = e.rank
-        found[str(budget)] = least
+def ahead(entries: Sequence[study.Entry], fresh: Corpus) -> dict[str, dict[str, int | None]]:
+    """Return, per rival and budget, the rank from which on every network is clearly below it."""
+    found: dict[str, dict[str, int | None]] = {}
+    nets = [e for e in entries if e.learner == study.SURROGATE]
+    for budget in sorted({e.budget for e in nets}):
+        here = sorted((e for e in nets if e.budget == budget), key=lambda e: -(e.rank or 0))
+        for name, rival in study.rivals(here[0], entries).items():
+            least = None
+            for e in here:
+                if not study.difference(e.divergence, rival.divergence, fresh).below:
+                    break
+                least = e.rank
+            found.setdefault(name, {})[str(budget)] = least
     return found
 
 
@@ -223,6 +227,17 @@ def _texts(samples: dict[str, list[Word]], texts: list[str] | None) -> dict[str,
     return {whose: [next(rest) for _ in words] for whose, words in samples.items()}
 
 
+def _less(e: study.Entry, entries: Sequence[study.Entry], fresh: Corpus) -> dict[str, Any]:
+    """Return a network's paired differences to its rivals as JSON; nothing for other learners."""
+    if e.learner != study.SURROGATE:
+        return {}
+    found = {}
+    for name, rival in study.rivals(e, entries).items():
+        less = study.difference(e.divergence, rival.divergence, fresh)
+        found[name] = {"mean": less.mean, "standard_error": less.error}
+    return {"less": found}
+
+
 def _table(value: dict[str, Any]) -> Table:
     title = f"{value['target']}: KL per token on {value['words']:,} fresh words"
     found = table(
@@ -241,6 +256,18 @@ def _table(value: dict[str, Any]) -> Table:
             f"{positions[0]:.3f}, {positions[-1]:.3f}",
             f"{e['next_token_tv']:.3f}, {e['next_token_tv_limit']:.3f}",
         )
+    return found
+
+
+def _differences(value: dict[str, Any]) -> Table:
+    nets = [e for e in value["learners"] if "less" in e]
+    names = list(nets[0]["less"])
+    title = f"{study.SURROGATE} less another of the same budget, paired over the words; nats"
+    found = table(title, "calls", "rank", *(f"less {name}" for name in names))
+    for e in nets:
+        shown = (e["less"][name] for name in names)
+        cells = (f"{x['mean']:+.4f} +- {x['standard_error']:.4f}" for x in shown)
+        found.add_row(f"{e['calls']:,}", str(e["rank"]), *cells)
     return found
 
 
