@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +14,7 @@ from flint import fmpq
 
 from llr import __version__
 from llr.errors import BudgetError, InputError, OracleError, ShownAs
-from llr.models.base import LanguageModel
+from llr.models.base import LanguageModel, Word
 from llr.models.files import contents
 from llr.numbers.arithmetic import FLOAT64, Arithmetic
 from llr.numbers.rational import text
@@ -164,6 +164,22 @@ def opened_target(written: str) -> LanguageModel:
 def restriction(model: LanguageModel) -> dict[str, Any]:
     """Return what a real model is restricted to, as fields of a JSON object; none for others."""
     return {"restricted": model.description()} if isinstance(model, RealModel) else {}
+
+
+def spelled(model: LanguageModel, words: Sequence[Word]) -> list[str] | None:
+    """Return what words spell; None where nobody says: other models, no tokenizer, or a failure.
+
+    A server that fails is told of, and asked no more: texts are not worth a result.
+    """
+    if not isinstance(model, RealModel):
+        return None
+    try:
+        return [model.text(word) for word in words]
+    except InputError:
+        return None
+    except OracleError as error:
+        say(f"token numbers in place of texts: {error}")
+        return None
 
 
 def oracle_identity(target: str, noise: str, xi: fmpq, seed: int) -> dict[str, Any]:

@@ -14,13 +14,14 @@ from llr import plots
 from llr.analysis import lingen as study
 from llr.analysis.continuations import Setting, draw, mean_and_error
 from llr.analysis.lingen import Method, Outcome, Plan
-from llr.asking import opened, opened_target, oracle_options
+from llr.asking import Asking, opened, opened_target, oracle_options
 from llr.errors import InputError
 from llr.models.base import LanguageModel, Word, check_word
 from llr.numbers import floats
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.ledger import Counts
 from llr.oracles.real import RealModel
+from llr.oracles.watched import Watched
 from llr.screen import (
     FAILED,
     OK,
@@ -137,9 +138,9 @@ def lingen(
 ) -> None:
     """Generate after a prompt from a combination of unrelated histories alone.
 
-    The combination is fitted on futures; after the fit the prompt is not asked again (exit 1 if it
-    was).  The table has KL(TARGET || method) summed over the tokens, along TARGET's own
-    continuations.
+    The combination is fitted on futures; after the fit LINGEN does not ask the prompt again (exit 1
+    if it did; measuring asks it).  The table has KL(TARGET || method) summed over the tokens, along
+    TARGET's own continuations.
     """
     plan = Plan(
         steps=parse_integer(steps, "--steps", 1),
@@ -173,10 +174,12 @@ def lingen(
         _check_prompt(_ids(model, prompt), model, other, plan, "--prompt")
     rng_prompts, rng_histories, rng = np.random.default_rng(start).spawn(3)
     with opened(journal, max_calls) as asked:
-        setting = _setting(model, asked.oracle(model, FLOAT64, {"target": target}))
+        watched = [_watched(asked, model, target)]
+        setting = Setting(watched[0], model.alphabet_size, model.horizon)
         second = None
         if other is not None:
-            second = _setting(other, asked.oracle(other, FLOAT64, {"target": str(checkpoint)}))
+            watched.append(_watched(asked, other, str(checkpoint)))
+            second = Setting(watched[1], other.alphabet_size, other.horizon)
             _check_tokens(model, other, str(checkpoint))
         all_prompts = [_prompt(model, text) for text in written]
         body = None if readable is None else _tokens(model, readable)
@@ -208,6 +211,9 @@ def lingen(
                         line.tell,
                     )
                 )
+        with progress("asking a few prefixes again", asked.counts):
+            for oracle in watched:
+                oracle.recheck()
         rows = [_row(method, outcomes) for method in outcomes[0].divergences]
         value = {
             "target": target,
@@ -223,6 +229,7 @@ def lingen(
             "methods": rows,
             "prompts": [_outcome(o, model) for o in outcomes],
             "counts": _totals(outcomes, drawing.counts),
+            "rechecks": sum(oracle.rechecks for oracle in watched),
             "prompt_asked_after_fit": sum(o.prompt_asked for o in outcomes),
             **asked.as_json(),
         }
@@ -254,8 +261,9 @@ def _strength(written: str) -> float | None:
     return found
 
 
-def _setting(model: LanguageModel, oracle: Any) -> Setting:
-    return Setting(oracle, model.alphabet_size, model.horizon)
+def _watched(asked: Asking, model: LanguageModel, written: str) -> Watched:
+    oracle = asked.oracle(model, FLOAT64, {"target": written})
+    return Watched(oracle, model.alphabet_size, FLOAT64)
 
 
 def _check_sizes(model: LanguageModel, other: LanguageModel, written: str) -> None:
@@ -405,8 +413,9 @@ def _show(value: dict[str, Any], model: LanguageModel) -> None:
         )
     show(found)
     asked = ", ".join(f"{p} {c['distinct_prefixes']:,}" for p, c in value["counts"].items())
-    show(f"prefixes asked: {asked}")
-    show(f"prefixes with the prompt asked after the fit: {value['prompt_asked_after_fit']}")
+    show(f"prefixes asked: {asked}, a second time {value['rechecks']:,}")
+    after = value["prompt_asked_after_fit"]
+    show(f"prefixes with the prompt asked by LINGEN after the fit: {after}")
     for entry in value["prompts"]:
         if entry["own"] is None:
             continue

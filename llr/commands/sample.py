@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import click
 import numpy as np
 
-from llr.asking import opened, opened_target, oracle_options, restriction
+from llr.asking import opened, opened_target, oracle_options, restriction, spelled
 from llr.errors import InputError
-from llr.models.base import LanguageModel, Word
+from llr.models.base import Word
 from llr.models.isan import Isan
 from llr.models.network import Network
 from llr.numbers.arithmetic import FLOAT64
@@ -50,43 +50,36 @@ def sample(
     n = parse_integer(number, "-n", 1)
     start = parse_integer(seed, "--seed")
     rng = np.random.default_rng(start)
+    texts = None
     what = f"drawing from {target}"
     if fast:
         if not isinstance(model, Isan):
             raise InputError("--fast", target, "used with an ISAN")
         with progress(what) as line:
             words = [tuple(word) for word in Network(model).words(n, rng, line.tell).tolist()]
+    elif real:
+        with opened(journal, max_calls) as asks, progress(what, asks.counts):
+            oracle = asks.oracle(model, FLOAT64, {"target": target})
+            ledger = Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64)
+            words = in_random_order(RowWords(ledger).draw(n, model.horizon, rng), rng)
+            texts = spelled(model, words)
     else:
-        if real:
-            with opened(journal, max_calls) as asks, progress(what, asks.counts):
-                oracle = asks.oracle(model, FLOAT64, {"target": target})
-                ledger = Ledger(oracle, model.alphabet_size, model.horizon, FLOAT64)
-                drawn = RowWords(ledger).draw(n, model.horizon, rng)
-        else:
-            with progress(what) as line:
-                drawn = ModelWords(model, line.tell).draw(n, model.horizon, rng)
-        words = [word for word, count in drawn.items() for _ in range(count)]
-        words = [words[i] for i in rng.permutation(n).tolist()]
+        with progress(what) as line:
+            drawn = ModelWords(model, line.tell).draw(n, model.horizon, rng)
+        words = in_random_order(drawn, rng)
     if as_json:
         head = {"model": target, **restriction(model), "n": n, "seed": start}
-        print_json({**head, "words": [list(w) for w in words], **texts(model, words)})
+        spelt = {} if texts is None else {"texts": texts}
+        print_json({**head, "words": [list(w) for w in words], **spelt})
         return
     if isinstance(model, RealModel):
         click.echo(f"# {model.summary()}")
-    spelled = texts(model, words).get("texts", [None] * n)
-    for word, spelling in zip(words, spelled, strict=True):
+    for i, word in enumerate(words):
         tokens = " ".join(map(str, word))
-        click.echo(tokens if spelling is None else f"{tokens}\t{json.dumps(spelling)}")
+        click.echo(tokens if texts is None else f"{tokens}\t{json.dumps(texts[i])}")
 
 
-def texts(model: LanguageModel, words: Sequence[Word]) -> dict[str, list[str]]:
-    """Return what the words of a real model spell, as a field of a JSON object.
-
-    There is none without a tokenizer, or for other models.
-    """
-    if not isinstance(model, RealModel):
-        return {}
-    try:
-        return {"texts": [model.text(word) for word in words]}
-    except InputError:
-        return {}
+def in_random_order(drawn: Mapping[Word, int], rng: np.random.Generator) -> list[Word]:
+    """Return every word as often as it was drawn."""
+    words = [word for word, count in drawn.items() for _ in range(count)]
+    return [words[i] for i in rng.permutation(len(words)).tolist()]

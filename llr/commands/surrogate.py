@@ -12,13 +12,15 @@ from rich.table import Table
 
 from llr import plots
 from llr import surrogate as study
-from llr.asking import opened, opened_target, oracle_options
+from llr.asking import opened, opened_target, oracle_options, restriction, spelled
 from llr.baselines import distillation
 from llr.errors import InputError
 from llr.learning.shared import check_stems, chosen_stems
+from llr.models.base import Word
 from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.corpus import Corpus
 from llr.oracles.real import RealModel
+from llr.oracles.watched import Watched
 from llr.screen import (
     json_option,
     parse_ascending,
@@ -120,7 +122,7 @@ def surrogate(
         )
     entries: list[study.Entry] = []
     with opened(journal, max_calls) as asks:
-        oracle = asks.oracle(model, FLOAT64, {"target": target})
+        oracle = Watched(asks.oracle(model, FLOAT64, {"target": target}), k, FLOAT64)
         with progress("drawing fresh words", asks.counts):
             fresh, asked = study.measured_on(oracle, k, horizon, many, start)
             few = None
@@ -141,37 +143,35 @@ def surrogate(
                     tell=line.tell,
                 )
             )
-    nets = [e for e in entries if e.model is not None and e.learner == study.SURROGATE]
-    best = min(nets, key=lambda e: e.divergence.mean)
-    rng = np.random.default_rng(start)
-    samples = {
-        "target": fresh.words[rng.permutation(len(fresh.words))[:TEXTS]],
-        "surrogate": study.drawn(best, TEXTS, rng),
-    }
-    if programs is not None:
-        found = [e for e in entries if e.learner == study.RELAXED]
-        least_off = min(found, key=lambda e: e.divergence.mean)
-        samples[study.RELAXED] = study.drawn(least_off, TEXTS, rng)
+            oracle.recheck()
+        samples = _samples(entries, fresh, start)
+        texts = spelled(model, [word for words in samples.values() for word in words])
     value: dict[str, Any] = {
         "target": target,
-        **({"restricted": model.description()} if isinstance(model, RealModel) else {}),
+        **restriction(model),
         "seed": start,
         "words": many,
         "measuring": asked,
+        "rechecks": oracle.rechecks,
         "learners": [{**e.as_json(), **_less(e, entries, fresh)} for e in entries],
         "ahead": ahead(entries, fresh),
         "risk": str(study.RISK),
-        "samples": {whose: _texts(model, words) for whose, words in samples.items()},
+        "samples": _texts(samples, texts),
     }
     if plot is not None:
         _draw(Path(plot), target, entries)
     if as_json:
         print_json(value)
         return
+    if isinstance(model, RealModel):
+        show(model.summary())
     show(_table(value))
     show(_differences(value))
     chosen = model.surveyed if isinstance(model, RealModel) else 0
-    show(f"prefixes asked besides: to measure {asked:,}, to choose tokens {chosen:,}")
+    show(
+        f"prefixes asked besides: to measure {asked:,}, to choose tokens {chosen:,}, "
+        f"a second time {oracle.rechecks:,}"
+    )
     show(LIMITS)
     if relaxed is not None:
         show(f"({relaxed}): measured on so many fresh words of their own")
@@ -202,6 +202,31 @@ def ahead(entries: Sequence[study.Entry], fresh: Corpus) -> dict[str, dict[str, 
     return found
 
 
+def _samples(entries: Sequence[study.Entry], fresh: Corpus, seed: int) -> dict[str, list[Word]]:
+    """Return words of the target, of the best network, and of the best programs if there are."""
+    rng = np.random.default_rng(seed)
+    found = {"target": fresh.words[rng.permutation(len(fresh.words))[:TEXTS]]}
+    for name, learner in (("surrogate", study.SURROGATE), (study.RELAXED, study.RELAXED)):
+        some = [e for e in entries if e.model is not None and e.learner == learner]
+        if some:
+            best = min(some, key=lambda e: e.divergence.mean)
+            found[name] = study.drawn(best, TEXTS, rng)
+    return {name: [tuple(word) for word in words.tolist()] for name, words in found.items()}
+
+
+def _texts(samples: dict[str, list[Word]], texts: list[str] | None) -> dict[str, list[str]]:
+    """Return what samples spell, or else their token numbers.
+
+    Args:
+        samples: words by whose they are.
+        texts: of all of them, one after the other; None: not known.
+    """
+    if texts is None:
+        return {whose: [" ".join(map(str, w)) for w in words] for whose, words in samples.items()}
+    rest = iter(texts)
+    return {whose: [next(rest) for _ in words] for whose, words in samples.items()}
+
+
 def _less(e: study.Entry, entries: Sequence[study.Entry], fresh: Corpus) -> dict[str, Any]:
     """Return a network's paired differences to its rivals as JSON; nothing for other learners."""
     if e.learner != study.SURROGATE:
@@ -211,12 +236,6 @@ def _less(e: study.Entry, entries: Sequence[study.Entry], fresh: Corpus) -> dict
         less = study.difference(e.divergence, rival.divergence, fresh)
         found[name] = {"mean": less.mean, "standard_error": less.error}
     return {"less": found}
-
-
-def _texts(model: Any, words: Any) -> list[str]:
-    if isinstance(model, RealModel):
-        return [model.text(word) for word in words.tolist()]
-    return [" ".join(map(str, word)) for word in words.tolist()]
 
 
 def _table(value: dict[str, Any]) -> Table:

@@ -38,7 +38,7 @@ class Completions:
     Attributes:
         vocabulary_size: the number of tokens listed.
         start: nothing: the server's ids before every word have no number here.
-        identity: the model's name and the ids; no host.
+        identity: the server's address, the model's name, and the ids and texts.
         reproducible: as given.
         at_once: how many sequences are answered at a time.
 
@@ -75,9 +75,12 @@ class Completions:
         self.at_once = server.connections
         self.identity: Mapping[str, Any] = {
             "source": "completions",
+            # such a name means nothing anywhere else
+            "address": server.address,
             "model": model,
             "start": list(start),
             "ids": list(self._ids),
+            "texts": list(self._texts),
         }
 
     def logits(
@@ -107,17 +110,19 @@ class Completions:
         return "".join(self._texts[token] for token in tokens)
 
     def _row(self, sequence: Word, columns: Sequence[int]) -> list[float]:
+        prompt = [*self._before, *(self._ids[token] for token in sequence)]
         answer = self._server.post(
             "/completions",
             {
                 "model": self._model,
-                "prompt": [*self._before, *(self._ids[token] for token in sequence)],
+                "prompt": prompt,
                 "max_tokens": 1,
                 "logprobs": self._top,
                 "temperature": 1,
             },
         )
         where = f"the server's answer at prefix {shorten(self.decode(sequence))}"
+        _check_read(answer, len(prompt), where)
         by_id, by_text = _listed(answer, where)
         found = [by_id.get(self._ids[c], by_text.get(self._texts[c])) for c in columns]
         missing = [self._texts[c] for c, x in zip(columns, found, strict=True) if x is None]
@@ -128,6 +133,14 @@ class Completions:
                 f"or keep fewer tokens"
             )
         return [_checked(x, where) for x in found]
+
+
+def _check_read(answer: object, length: int, where: str) -> None:
+    """Raise OracleError if the server says that it read a prompt of another length."""
+    usage = answer.get("usage") if isinstance(answer, dict) else None
+    read = usage.get("prompt_tokens") if isinstance(usage, dict) else None
+    if read is not None and read != length:
+        raise OracleError(f"{where} is to a prompt of {shorten(read)} tokens, not {length}")
 
 
 def _listed(answer: object, where: str) -> tuple[dict[int, object], dict[str, object]]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from llr.errors import InputError, ShownAs
+from llr.errors import InputError, ShownAs, UnansweredError, shorten
 from llr.models.base import Word, check_size
 from llr.numbers import floats
 from llr.oracles import batches
@@ -105,6 +105,7 @@ class HuggingFaceOracle:
         Raises:
             InputError: a sequence is empty, is longer than the model's context, or has an id that
                 the model does not know; nothing has run then.
+            UnansweredError: a pass does not fit into the memory.
 
         Complexity: a pass has at most MAX_TOKENS tokens and returns at most MAX_LOGITS logits,
             unless it is one sequence alone.
@@ -163,11 +164,21 @@ class HuggingFaceOracle:
         )
         alone = [run for run in runs if not run.tails]
         heads = [run for run in runs if run.tails]
-        with self._few_threads(), torch.inference_mode():
-            for chunk in self._chunks(alone, 0):
-                self._run([alone[i] for i in chunk], answers)
-            for chunk in self._chunks(heads, 0):
-                self._continue([heads[i] for i in chunk], answers)
+        try:
+            with self._few_threads(), torch.inference_mode():
+                for chunk in self._chunks(alone, 0):
+                    self._run([alone[i] for i in chunk], answers)
+                for chunk in self._chunks(heads, 0):
+                    self._continue([heads[i] for i in chunk], answers)
+        except (MemoryError, RuntimeError) as error:
+            # the one for lack of memory on a CPU has no class of its own
+            if not isinstance(error, MemoryError) and "memory" not in str(error):
+                raise
+            message = (
+                f"the model ran out of memory on {self._device}: {shorten(ShownAs(error), 200)}"
+            )
+            done = np.flatnonzero(answers.done)
+            raise UnansweredError(message, done.tolist(), answers.found[done]) from None
         return answers.found
 
     def _chunks(self, runs: Sequence[batches.Run], before: int) -> Iterator[list[int]]:
@@ -211,6 +222,7 @@ class HuggingFaceOracle:
             if answers.columns is not None:
                 chosen = chosen[:, answers.columns]
             answers.found[numbers] = chosen.to("cpu", torch.float64).numpy()
+            answers.done[numbers] = True
         return found.past_key_values if keep else None
 
     def _probe(self) -> bool:
@@ -253,10 +265,11 @@ class HuggingFaceOracle:
 
 
 class _Answers:
-    """Where answers go, and which columns of the logits they are; None: all."""
+    """Where answers go, which are there, and which columns of the logits they are; None: all."""
 
     def __init__(self, found: floats.Array, columns: Any) -> None:
         self.found, self.columns = found, columns
+        self.done = np.zeros(len(found), dtype=bool)
 
 
 def _selected(cache: Any, rows: Any) -> Any:

@@ -1,9 +1,10 @@
 """The journal: answers that were paid for, in an SQLite file that outlives the run.
 
 Rows are kept as the oracle gave them, bit for bit: float64 little-endian, or rationals as text.  A
-chunk of answers is committed, and synced to the disk, before any of it is handed on; so a run that
-is killed loses one chunk at most.  What a target is called is up to the caller: one file may hold
-the answers of many targets.
+chunk of answers is committed before any of it is handed on; so a run that is killed loses one chunk
+at most.  A commit is synced to the disk only now and then (SQLite's write-ahead log): a power cut
+may cost the last ones.  What a target is called is up to the caller: one file may hold the answers
+of many targets.
 """
 
 from __future__ import annotations

@@ -184,24 +184,46 @@ class Ledger:
         numbers = [asked[i * len(asked) // many] for i in range(many)]
         again = [self._tree.prefix(number) for number in numbers]
         self.counts.rechecks += len(again)
-        ask = getattr(self._oracle, "fresh", self._oracle.logits)
-        allowed = self.reproducible
-        for number, prefix, row in zip(numbers, again, self._ask(again, ask), strict=True):
-            first = self._row(number)
-            if any(abs(x - y) > allowed for x, y in zip(row, first, strict=True)):
-                raise OracleError(
-                    f"oracle answer at prefix {shorten(prefix)} must be the same at every call, "
-                    f"not {shorten(self._shown(first))} first "
-                    f"and {shorten(self._shown(tuple(row)))} later"
-                )
+        first = [self._row(number) for number in numbers]
+        check_again(self._oracle, again, first, self._k, self._arithmetic)
 
     def _ask(
         self, prefixes: Sequence[Word], ask: Callable[[Sequence[Word]], Any]
     ) -> Sequence[Row | floats.Array]:
         return centred_answers(prefixes, ask(prefixes), self._k, self._arithmetic)
 
-    def _shown(self, row: Row) -> list[str | float]:
-        return [self._arithmetic.to_json(x) for x in row]
+
+def check_again(
+    oracle: LogitOracle,
+    prefixes: Sequence[Word],
+    first: Sequence[Row],
+    alphabet_size: int,
+    arithmetic: Arithmetic,
+) -> None:
+    """Ask for prefixes a second time, past whatever remembers answers (``fresh``).
+
+    Args:
+        oracle: who is asked.
+        prefixes: those that were asked before.
+        first: the centred answers that came then.
+        alphabet_size, arithmetic: of the answers.
+
+    Raises:
+        OracleError: some answer differs from the first one by more than ``reproducible``.
+    """
+    answers = getattr(oracle, "fresh", oracle.logits)(prefixes)
+    allowed = getattr(oracle, "reproducible", 0)
+
+    def shown(row: Sequence[Any]) -> str:
+        return shorten([arithmetic.to_json(x) for x in row])
+
+    later = centred_answers(prefixes, answers, alphabet_size, arithmetic)
+    for prefix, before, row in zip(prefixes, first, later, strict=True):
+        if any(abs(x - y) > allowed for x, y in zip(row, before, strict=True)):
+            raise OracleError(
+                f"oracle answer at prefix {shorten(prefix)} must be the same at every call, "
+                f"not {shown(before)} first and {shown(tuple(row))} later"
+            )
 
 
 def centred_answers(

@@ -7,8 +7,9 @@ prompt depends on what was asked before.
 
 from __future__ import annotations
 
-import math
+import json
 import re
+import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -119,6 +120,7 @@ class LlamaServer:
                 "build": properties["build_info"],
             }
             check_size(found["n_vocab"], 2, "n_vocab")
+            json.dumps(found, allow_nan=False)
         except (InputError, LookupError, TypeError, ValueError, AttributeError):
             shown = shorten(models)
             raise OracleError(
@@ -166,7 +168,8 @@ class LlamaServer:
                 raise OracleError(f"{where} has id {shorten(token)}, not one of 0..{v - 1}")
             if row[token] is not None:
                 raise OracleError(f"{where} has id {token} twice")
-            if type(value) not in (int, float) or not math.isfinite(value):
+            # of NaN too it is not true that it is at most this, and an integer may be longer
+            if type(value) not in (int, float) or not abs(value) <= sys.float_info.max:
                 raise OracleError(f"{where}: id {token} has {shorten(value)}, no log-probability")
             row[token] = value
         missing = row.count(None)

@@ -29,6 +29,9 @@ RETRIES = 8
 BACKOFF, LONGEST_BACKOFF = 0.25, 30.0
 """Seconds: the n-th retry of a question waits BACKOFF 2^(n-1) (the first one not at all)."""
 
+LONGEST_WAIT = 60.0
+"""Seconds: a server that says ``Retry-After`` is asked again after so many at the latest."""
+
 RETRIED = (429, 500, 502, 503, 504)
 
 
@@ -36,7 +39,8 @@ class Server:
     """A server that is asked in JSON.
 
     A question is asked again after a dropped connection, a time-out and the statuses
-    :data:`RETRIED`, after as long as ``Retry-After`` says where the server says it.
+    :data:`RETRIED`, after as long as ``Retry-After`` says where the server says it, but
+    :data:`LONGEST_WAIT` at the most.  Where an answer holds the key, it reads ``(key)``.
 
     Args:
         url: ``http`` or ``https``, without user, query or fragment.
@@ -47,6 +51,7 @@ class Server:
 
     Attributes:
         url: without a last slash.
+        address: the same in one spelling, to know the server by; without the key.
         connections: as given.
 
     Raises:
@@ -68,6 +73,8 @@ class Server:
             raise InputError("urllib3", ShownAs("missing"), needed) from None
         self.url = _checked_url(url)
         self._key = _key(key)
+        self._spelled = _spellings(self._key)
+        self.address = self._hidden(_one_spelling(self.url))
         self.connections = check_size(connections, 1, "connections")
         if not (math.isfinite(timeout) and timeout > 0):
             raise InputError("timeout", timeout, "a positive number of seconds")
@@ -81,7 +88,7 @@ class Server:
             maxsize=connections,
             headers=headers,
             timeout=urllib3.Timeout(connect=timeout, read=timeout),
-            retries=urllib3.Retry(
+            retries=_retry(urllib3)(
                 total=retries,
                 allowed_methods=None,
                 status_forcelist=RETRIED,
@@ -135,7 +142,7 @@ class Server:
         if response.status != 200:
             raise OracleError(f"{where} answered {response.status}: {self._shown(response.data)}")
         try:
-            return json.loads(response.data, object_pairs_hook=_without_repeats)
+            return self._cleared(json.loads(response.data, object_pairs_hook=_without_repeats))
         except (ValueError, RecursionError) as error:
             why = (
                 str(error)
@@ -162,7 +169,30 @@ class Server:
 
     def _hidden(self, text: str) -> str:
         """Return a text without the key, should the server have sent it back."""
-        return text.replace(self._key, "(key)") if self._key else text
+        return self._spelled.sub("(key)", text) if self._key else text
+
+    def _cleared(self, value: Any) -> Any:
+        """Return a JSON value without the key in any text, names included."""
+        if not self._key:
+            return value
+        if isinstance(value, str):
+            return value.replace(self._key, "(key)") if self._key in value else value
+        if isinstance(value, list):
+            return [self._cleared(item) for item in value]
+        if isinstance(value, dict):
+            return {self._cleared(name): self._cleared(item) for name, item in value.items()}
+        return value
+
+
+def _retry(urllib3: Any) -> Any:
+    """Return urllib3's rules of asking again, with a limit on what a server may ask for."""
+
+    class Retry(urllib3.Retry):  # type: ignore[misc]
+        def get_retry_after(self, response: Any) -> float | None:
+            found: float | None = super().get_retry_after(response)
+            return None if found is None else min(found, LONGEST_WAIT)
+
+    return Retry
 
 
 class _RepeatedNameError(ValueError):
@@ -190,6 +220,20 @@ def _checked_url(written: str) -> str:
         shown = ShownAs("a URL with more")
         raise InputError("url", shown, f"{expected}: no user, password, query or fragment in it")
     return written.rstrip("/")
+
+
+def _one_spelling(url: str) -> str:
+    """Return a checked URL with its host in lower case and the port that goes without saying."""
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}[parts.scheme]
+    host = parts.hostname or ""
+    host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{host}:{port}{parts.path}"
+
+
+def _spellings(key: str) -> re.Pattern[str]:
+    """Return what finds a key in a text, be its characters escaped as JSON allows or not."""
+    return re.compile("".join(rf"(?:\\?{re.escape(c)}|\\u(?i:{ord(c):04x}))" for c in key))
 
 
 def _key(name: str | None) -> str:

@@ -24,6 +24,7 @@ class Faulty:
     Attributes:
         faults: what happens to the next questions for log-probabilities, one each.
         always: what happens to all others.
+        instead: what happens at other paths, if it is not what should.
         key: what questions must show, if anything.
         name: of its file.
         shift: added to some logits.
@@ -39,6 +40,7 @@ class Faulty:
     def __init__(self) -> None:
         self.faults: deque[Callable[[Any, dict[str, Any]], None]] = deque()
         self.always: Callable[[Any, dict[str, Any]], None] = good
+        self.instead: dict[str, Callable[[Any, dict[str, Any]], None]] = {}
         self.key = ""
         self.name = "letters.gguf"
         self.shift = 0.0
@@ -73,6 +75,8 @@ class Faulty:
         if self.key and handler.headers.get("Authorization") != f"Bearer {self.key}":
             shown = handler.headers.get("Authorization")
             reply(handler, 401, {"error": {"message": f"Invalid API Key: {shown}"}})
+        elif path in self.instead:
+            self.instead[path](handler, body)
         elif path == "/v1/models":
             meta = {"n_vocab": self.size, "n_embd": 4, "n_params": 100, "size": 400}
             reply(handler, 200, {"data": [{"id": "m", "meta": meta}]})

@@ -8,9 +8,11 @@ import math
 import faulty as misbehave
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from tiny_gguf import SIZE, START, Tiny
 
 import llr
+from llr.cli import main
 from llr.errors import InputError, OracleError
 from llr.oracles.completions import Completions
 from llr.oracles.llamacpp import LlamaServer
@@ -48,9 +50,56 @@ def test_what_is_asked(server):
 
 
 def test_what_it_is(server):
-    wanted = {"source": "completions", "model": "letters", "start": [0], "ids": [3, 1, 4]}
+    wanted = {
+        "source": "completions",
+        "address": server.url,
+        "model": "letters",
+        "start": [0],
+        "ids": [3, 1, 4],
+        "texts": ["c", "a", "d"],
+    }
     assert source(server).identity == wanted
     assert source(server, reproducible=0.5).reproducible == 0.5
+
+
+def test_other_texts_or_another_server_are_another_target_in_a_journal(server, tmp_path):
+    path, journal = tmp_path / "tokens.json", tmp_path / "journal"
+
+    def asked(url, texts):
+        before = len(server.asked)
+        named = [{"id": i, "text": t} for i, t in zip((3, 1, 4), texts, strict=True)]
+        path.write_text(json.dumps(named))
+        target = f"completions:url={url},model=letters,start=0,top=6,T=2,tokens={path}"
+        found = CliRunner().invoke(main, ["sample", target, "-n", "9", "--journal", str(journal)])
+        assert found.exit_code == 0, found.output
+        return len(server.asked) - before
+
+    assert asked(server.url, "cad") > 0
+    assert asked(f"{server.url}/", "cad") == 0
+    assert asked(server.url, "dac") > 0
+    assert asked(f"{server.url}/v1", "cad") > 0
+    with misbehave.served(misbehave.Faulty()) as other:
+        other.always = misbehave.legacy
+        assert other.asked == []
+        assert asked(other.url, "cad") == 0 < len(other.asked)
+
+
+def test_a_prompt_that_was_not_read_whole(server):
+    def told(read):
+        def fault(handler, body):
+            top = {"abcd"[i]: -1.5 for i in range(4)}
+            found = {"usage": {"prompt_tokens": read}}
+            found["choices"] = [{"logprobs": {"top_logprobs": [top]}}]
+            misbehave.reply(handler, 200, found)
+
+        return fault
+
+    server.always = told(2)
+    with pytest.raises(OracleError, match=r"at prefix 'ad' is to a prompt of 2 tokens, not 3$"):
+        source(server).logits([(1, 2)])
+    for read in (3, None):
+        server.always = told(read)
+        assert source(server).logits([(1, 2)]).tolist() == [[-1.5] * 3]
 
 
 def test_it_refuses_the_whole_vocabulary_and_says_what_is_missing(server):

@@ -87,6 +87,7 @@ FINAL = {
     "NaN": (put(1, math.nan), "has nan, no log-probability"),
     "null": (put(1, None), "has None, no log-probability"),
     "infinity": (put(1, -math.inf), "has -inf, no log-probability"),
+    "an integer beyond all floats": (put(1, -(10**400)), "has -1000+.*, no log-probability"),
     "text": (put(1, "-1"), "has '-1', no log-probability"),
     "truth": (put(1, True), "has True, no log-probability"),
     "probabilities": (
@@ -186,6 +187,24 @@ def test_a_ledger_over_a_server_that_changes_its_mind(faulty):
     with pytest.raises(OracleError, match="must be the same at every call"):
         ledger.recheck()
     assert ledger.counts.rechecks == 6
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf])
+def test_a_size_that_is_no_number(faulty, number):
+    meta = {"n_vocab": misbehave.SIZE, "n_embd": 4, "n_params": number, "size": 400}
+    told = {"data": [{"id": "m", "meta": meta}]}
+    faulty.instead["/v1/models"] = lambda handler, body: misbehave.reply(handler, 200, told)
+    with pytest.raises(
+        OracleError, match=r"must be llama.cpp's server with one model, not .*n_par"
+    ):
+        source(faulty)
+
+
+def test_a_huge_integer_costs_no_other_answer(faulty):
+    faulty.faults.extend([misbehave.good, misbehave.good, put(1, -(10**400))])
+    with pytest.raises(UnansweredError, match="no log-probability") as caught:
+        LlamaServer(Server(faulty.url, connections=1)).logits([(0, i) for i in range(5)])
+    assert {0, 1} <= set(caught.value.places) < {0, 1, 3, 4}
 
 
 def test_what_came_before_an_error_is_not_lost(faulty):

@@ -16,7 +16,7 @@ pytest.importorskip("xllamacpp", reason=WANTED)
 SHOWN = {
     "train": "Held-out loss after 10 steps",
     "spectrum": "  control ",
-    "lingen": "prefixes with the prompt asked after the fit: 0",
+    "lingen": "prefixes with the prompt asked by LINGEN after the fit: 0",
     "ranks": "cut 6: Def 1.6's mean error",
     "surrogate": "relaxed lean learner (2)",
     "learn": "lean learner on hf:model=models/full",

@@ -6,14 +6,16 @@ import logging
 import socket
 import sys
 import time
+from email.utils import formatdate
 
 import faulty as misbehave
 import pytest
 
 from llr.errors import InputError, OracleError, UnansweredError
-from llr.oracles.transport import Server
+from llr.oracles.transport import LONGEST_WAIT, Server
 
 QUESTION = {"prompt": [0, 1]}
+IN_A_YEAR = formatdate(time.time() + 365 * 86400, usegmt=True)
 GOOD = "completion_probabilities"
 
 
@@ -122,6 +124,18 @@ def test_the_server_says_how_long_to_wait(faulty):
     begun = time.monotonic()
     assert GOOD in ask(faulty)
     assert time.monotonic() - begun >= 1
+
+
+@pytest.mark.parametrize(
+    ("said", "waited"), [("7", 7), ("86400", 60), pytest.param(IN_A_YEAR, 60, id="in a year")]
+)
+def test_no_server_keeps_us_waiting_longer_than_a_minute(monkeypatch, faulty, said, waited):
+    waits = []
+    monkeypatch.setattr("urllib3.util.retry.time.sleep", waits.append)
+    faulty.faults.append(misbehave.status(429, {"Retry-After": said}))
+    assert GOOD in ask(faulty)
+    assert [wait for wait in waits if wait] == [waited]
+    assert LONGEST_WAIT == 60
 
 
 def test_waits_double(monkeypatch, faulty):
@@ -257,3 +271,49 @@ def test_the_key_shows_nowhere(faulty, monkeypatch, caplog):
         said += [str(caught.value), repr(caught.value)]
     assert len(caplog.records) > 5
     assert SECRET not in "\n".join((*said, caplog.text))
+
+
+ESCAPED = SECRET.replace("-", "\\u002D").replace("s", "\\u0073")
+SLASHED = "sk/4f3c9d"
+
+
+@pytest.mark.parametrize("spelled", [SECRET, ESCAPED])
+def test_the_key_is_in_no_answer(faulty, monkeypatch, spelled):
+    monkeypatch.setenv("MY_KEY", SECRET)
+    server = Server(faulty.url, key="MY_KEY")
+    told = f'{{"error": ["wrong: {spelled}", {{"{spelled}": 1, "n": null}}, -2.5]}}'.encode()
+    faulty.always = misbehave.raw(told)
+    found = server.post("/completion", QUESTION)
+    assert found == {"error": ["wrong: (key)", {"(key)": 1, "n": None}, -2.5]}
+    for fault in (misbehave.raw(told + b"!"), misbehave.status(400, value=told)):
+        faulty.always = fault
+        with pytest.raises(OracleError, match=r"wrong: \(key\)") as caught:
+            server.post("/completion", QUESTION)
+        assert spelled not in str(caught.value)
+
+
+def test_slashes_may_be_escaped(faulty, monkeypatch):
+    monkeypatch.setenv("MY_KEY", SLASHED)
+    faulty.always = misbehave.status(401, value=rb'{"error": "sk\/4f3c9d"}')
+    with pytest.raises(OracleError, match=r'answered 401: {"error": "\(key\)"}$'):
+        ask(faulty, key="MY_KEY")
+
+
+def test_an_answer_without_the_key_is_as_it_came(faulty, monkeypatch):
+    plain = ask(faulty)
+    monkeypatch.setenv("LLR_API_KEY", SECRET)
+    assert ask(faulty) == plain
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("http://Host.Example/v1/", "http://host.example:80/v1"),
+        ("https://host.example:443", "https://host.example:443"),
+        ("http://[::1]:8080/a", "http://[::1]:8080/a"),
+        (f"http://host/{SECRET}/v1", "http://host:80/(key)/v1"),
+    ],
+)
+def test_a_server_has_one_address(url, address, monkeypatch):
+    monkeypatch.setenv("LLR_API_KEY", SECRET)
+    assert Server(url).address == address

@@ -136,7 +136,7 @@ def test_for_people():
         "last 4 tokens in place",
         "checkpoint",
         "prefixes asked: prompts 0, histories ",
-        "prefixes with the prompt asked after the fit: 0",
+        "prefixes with the prompt asked by LINGEN after the fit: 0",
         "'0 1 2' goes on, drawn from",
         "  the target: '",
         "  LINGEN, nonsense futures: '",
@@ -152,7 +152,7 @@ def test_generation_that_asks_the_prompt_exits_1(monkeypatch):
 
     monkeypatch.setattr(lingen, "Combinations", Cheat)
     shown = call(TARGET, "--prompt", "0 1 2", *QUICK, code=1).stdout
-    assert "prefixes with the prompt asked after the fit: 0" not in shown
+    assert "prefixes with the prompt asked by LINGEN after the fit: 0" not in shown
 
 
 def test_options_reach_the_fit():
