@@ -308,6 +308,8 @@ class Residuals:
     Attributes:
         entries: logit entries behind all residuals asked for through ``new``, repeats included: k
             per token string and coefficient that is not zero.
+
+    Source: [P] test (15).
     """
 
     def __init__(self, ledger: Ledger, table: Table, arithmetic: Arithmetic) -> None:

@@ -24,7 +24,7 @@ from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real, total
 from llr.numbers.rational import RationalRow
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import ModelOracle
@@ -36,7 +36,6 @@ from properties.measure import worst
 from properties.scenarios import Scenario, inner_prefixes, probability_of, run, scenarios
 from properties.strategies import Span, isans, seeds, tabulated_models
 
-LN2 = LogitUnit(fmpq(2))
 TINY = fmpq(1, 10**30)
 
 

@@ -16,7 +16,7 @@ from bounds.theorem import rank_error
 from llr.models.base import Word
 from llr.models.isan import Isan
 from llr.numbers.balls import Real
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from properties.claim import Claim, Measurement, Twin
 from properties.procedures import SpanLaws, mean_error
 from properties.strategies import copies, fourier_sparse, isans, noisy_parities, seeds, spikes
@@ -116,7 +116,6 @@ class Approximate:
         return {(s, entry): 1 / masses[s, len(entry)] for s, entry in self.spots}
 
 
-LN2 = LogitUnit(fmpq(2))
 _PAIR = 2  # words drawn
 
 

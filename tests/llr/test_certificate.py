@@ -18,7 +18,13 @@ from flint import arb, ctx, fmpq
 import llr
 import llr.check
 from llr.cli import main
-from llr.learning.certificate import certify, failure_limit, mean_limit
+from llr.learning.certificate import (
+    GRID,
+    certify,
+    failure_limit,
+    limit_without_failures,
+    mean_limit,
+)
 from llr.models.base import UniformModel
 from llr.models.network import Network
 from llr.models.targets import family_target
@@ -53,6 +59,12 @@ def test_failure_limit_is_where_few_failures_become_rare(n, failing):
     limit = fraction(failure_limit(n, failing, fmpq(1, 20)))
     assert tail(limit) <= delta
     assert tail(limit - Fraction(3, 10**9)) > delta
+
+
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_the_limit_without_failures_is_about_that_of_none(n):
+    found = limit_without_failures(n, 0.05)
+    assert found <= float(failure_limit(n, 0, fmpq(1, 20))) <= found + 2 / GRID
 
 
 def test_failure_limit_without_words_or_without_passes():
@@ -565,6 +577,18 @@ def test_words_in_batches_are_fixed_by_the_seed_and_follow_the_law():
     assert 5 <= (one[:, :2] != one[:, 2:]).sum() <= 80
     assert 1800 <= one[:, 0].sum() <= 2200
     assert Network(model).words(0, np.random.default_rng(0)).shape == (0, 4)
+
+
+@pytest.mark.parametrize("size", [1, 7, 99])
+def test_the_size_of_a_batch_changes_no_word(size, monkeypatch):
+    network = Network(family_target("isan:T=6,k=5,d=3"))
+    whole = network.words(100, np.random.default_rng(4))
+    told = []
+    monkeypatch.setattr("llr.models.network.BATCH", size)
+    found = network.words(100, np.random.default_rng(4), lambda *event: told.append(event))
+    assert (found == whole).all()
+    assert len(np.unique(whole, axis=0)) > 50
+    assert told == [("tokens", 100 * t + n, 600) for t in range(6) for n in range(0, 100, size)]
 
 
 def test_float64_models_have_networks_too():
