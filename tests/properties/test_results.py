@@ -225,7 +225,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
 
 def test_every_field_is_documented_and_no_other():
     """Both what is printed and what is checked on reading."""
-    printed = [json.loads(line) for line in lines(NAMES)]
+    printed = [json.loads(line) for line in lines([*NAMES, "telescope-small"])]
     parts = [*printed, *(next(iter(v.values())) for v in printed if "claim" not in v)]
     parts += [x for v in printed if "claim" in v for x in (*v["twins"], *v["statements"])]
     parts += [v["statistics"] for v in printed if "statistics" in v]
