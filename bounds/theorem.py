@@ -74,10 +74,10 @@ def rank_error(
     If every cut is within eps_avg of rank d in the mean of Def 1.6, and the run draws N_all words,
     the bound is N_all^2 T^2 k^2 eps_avg / delta.
 
-    Proof.  By Lemma 5.12 an asked entry is given by a pair of drawn words, its two cut points and
-    its two tokens.  For fixed pair and cut points the sum of the errors over both uniform tokens
-    has mean at most k^2 eps_avg; Markov and a union bound over N_all^2 pairs and T^2 cut points do
-    the rest.
+    Proof.  By Lemma 5.12 an asked entry is given by a pair of independent words (one word, if its
+    segment is empty), its two cut points and its two tokens.  For fixed pair and cut points the sum
+    of the errors over both uniform tokens has mean at most k^2 eps_avg; Markov and a union bound
+    over at most N_all^2 pairs and T^2 cut points do the rest.
 
     Args:
         samples: N_all >= 1.

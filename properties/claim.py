@@ -16,7 +16,7 @@ import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from inspect import isfunction
 from pathlib import Path
@@ -46,7 +46,7 @@ PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
 """How many times a claim's own number of examples each profile tries."""
 
 GRADES = ("exhaustive", "exact law", "searched", "statistical")
-"""All instances up to a size; all random choices; instances that a search draws; samples."""
+"""Instances listed up to a size; all random choices; those that a search draws; samples."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,8 @@ class Claim:
         statements: identifiers in ``bounds.STATEMENTS`` whose right-hand sides are used.
         examples: how many instances to try at profile ci.
         expected: "verified", or "refuted" for a printed claim that is known to be false.
-        grade: one of GRADES; "exhaustive" if ``instances`` lists all up to a size, "exact law" if
+        grade: one of GRADES; "exhaustive" if ``instances`` lists all up to a size (at profile
+            nightly; ``steps`` says how many it leaves out at others), "exact law" if
             each check enumerates all random choices.
         tightening: share of the ratio on record, in (1/2, 1), of the twin that it gives; None for
             no such twin.
@@ -136,6 +137,7 @@ class Claim:
             Its check, and its twins', get the run's ``numpy.random.Generator`` as instance.
         instances: profile -> the instances to measure, small ones first, in place of a search; for
             the twins too.
+        steps: profile -> n, if ``instances`` lists only every n-th of the largest instances.
     """
 
     identifier: str
@@ -152,6 +154,7 @@ class Claim:
     tightening: fmpq | None = fmpq(3, 4)
     trials: Trials | None = None
     instances: Callable[[str], Iterable[Any]] | None = None
+    steps: Mapping[str, int] | None = None
 
     def __post_init__(self) -> None:
         share = self.tightening
@@ -356,6 +359,7 @@ class Verdict:
         worst_value: the worst instance as a JSON value (:mod:`properties.instances`), or None if
             it is of no registered type or too long to be read.
         counterexample_value: the counterexample likewise.
+        every: n if only every n-th of the largest instances was listed (1: all); else None.
     """
 
     claim: Claim
@@ -373,6 +377,7 @@ class Verdict:
     sides: tuple[str, str] | None = None
     worst_value: Any = None
     counterexample_value: Any = None
+    every: int | None = None
 
     @property
     def slack(self) -> float | None:
@@ -422,6 +427,8 @@ class Verdict:
             ],
             "seconds": round(self.seconds, 3),
         }
+        if self.every is not None:
+            found["every"] = self.every
         if self.evidence is not None:
             found["statistics"] = self.evidence.as_json()
         return found
@@ -508,6 +515,7 @@ def verify_claim(
         sides=_sides(main.refutation or main.worst_measurement),
         worst_value=_value(main.worst_instance),
         counterexample_value=_value(main.counterexample),
+        every=None if claim.steps is None else claim.steps[profile],
     )
 
 

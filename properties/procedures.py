@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import product
 
 from flint import fmpq
 
@@ -199,39 +198,59 @@ def learn_boolean(
 # -- Theorem 5.14 -------------------------------------------------------------------------------
 
 
-def mean_error(model: LanguageModel, errors: Mapping[Word, RationalRow]) -> fmpq:
-    """Return eps_avg, the largest mean of Def 1.6 over s and t, by enumeration.
+class SpanLaws:
+    """The laws of spans of tokens of a model's words, by enumeration.
 
     Args:
-        model: whose words are drawn; they have rational probabilities.
-        errors: |L - Lbar| at every prefix, for every next token.
+        model: its words have rational probabilities.
+
+    Attributes:
+        words: the probability of each word.
+    """
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.model = model
+        every = words(model.alphabet_size, model.horizon)
+        self.words = {w: _probability(model, w) for w in every}
+        self._spans: dict[tuple[int, int], dict[Word, fmpq]] = {}
+
+    def span(self, start: int, stop: int) -> dict[Word, fmpq]:
+        """Return the law of tokens start..stop-1 (from 0) of a word."""
+        if (start, stop) not in self._spans:
+            found: dict[Word, fmpq] = {}
+            for word, p in self.words.items():
+                found[word[start:stop]] = found.get(word[start:stop], fmpq(0)) + p
+            self._spans[start, stop] = found
+        return self._spans[start, stop]
+
+    def mass(self, s: int, entry: Word) -> fmpq:
+        """Return the probability of an entry's first s-1 and last tokens but one, s+1..t-1.
+
+        They come from two independent words; tokens s and t, which are uniform, do not count.
+        """
+        t = len(entry)
+        return self.span(0, s - 1)[entry[: s - 1]] * self.span(s, t - 1)[entry[s : t - 1]]
+
+
+Errors = Mapping[tuple[int, Word], fmpq]
+"""(s, h.f) -> |L(h.f) - Lbar_s(h, f)| for |h| = s and s < |h.f| <= T; 0 where not listed."""
+
+
+def mean_error(laws: SpanLaws, errors: Errors) -> fmpq:
+    """Return eps_avg, the largest mean of Def 1.6 over s and t.
+
+    Args:
+        laws: of the model whose words are drawn.
+        errors: of the matrices Lbar_s.
 
     Source: [P] Def 1.6.
     """
-    k, horizon = model.alphabet_size, model.horizon
-    weight = {w: _probability(model, w) for w in words(k, horizon)}
-    largest = fmpq(0)
-    for s in range(1, horizon):
-        heads = _marginal(weight, 0, s - 1)
-        for t in range(s + 1, horizon + 1):
-            tails = _marginal(weight, s, t - 1)
-            mean = sum(
-                (
-                    p * q * sum(errors[(*h, a, *f)], fmpq(0)) / (k * k)
-                    for (h, p), (f, q), a in product(heads.items(), tails.items(), range(k))
-                ),
-                fmpq(0),
-            )
-            largest = max(largest, mean)
-    return largest
-
-
-def _marginal(weight: dict[Word, fmpq], start: int, stop: int) -> dict[Word, fmpq]:
-    """Return the law of tokens start..stop-1 (from 0) of a word."""
-    found: dict[Word, fmpq] = {}
-    for word, p in weight.items():
-        found[word[start:stop]] = found.get(word[start:stop], fmpq(0)) + p
-    return found
+    k = laws.model.alphabet_size
+    means: dict[tuple[int, int], fmpq] = {}
+    for (s, entry), error in errors.items():
+        place = s, len(entry)
+        means[place] = means.get(place, fmpq(0)) + laws.mass(s, entry) * error / (k * k)
+    return max(means.values(), default=fmpq(0))
 
 
 def _probability(model: LanguageModel, word: Word) -> fmpq:

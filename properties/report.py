@@ -18,7 +18,7 @@ from llr.models.files import check_writable, write_text
 from llr.numbers.rational import parse
 from properties.claim import GRADES
 from properties.instances import decode
-from properties.results import Results, Value, is_false, passed, ratio, short_source, worst
+from properties.results import Results, Value, is_false, listed, passed, ratio, short_source, worst
 from properties.svg import Curve, bars, chart
 from properties.typeset import instance, statement
 
@@ -85,6 +85,7 @@ def page(results: Results) -> str:
     }
     environment.tests["passed"] = passed
     refuted = [v for v in results.verdicts if v["expected"] == "refuted"]
+    of_grades = {g: [v for v in results.verdicts if v["grade"] == g] for g in GRADES}
     written: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         results=results,
         shown=marked(shown),
@@ -94,10 +95,7 @@ def page(results: Results) -> str:
         silent=[v for v in results.verdicts if v["slack"] is None],
         slips=[(v, corrected(v, results)) for v in refuted if is_false(v["source"])],
         strayed=[v for v in refuted if not is_false(v["source"])],
-        grades=[
-            (grade, ABOUT_GRADES[grade], [v for v in results.verdicts if v["grade"] == grade])
-            for grade in GRADES
-        ],
+        grades=[(grade, about(grade, found), found) for grade, found in of_grades.items()],
         spent=float(spent(results)),
         twins=marked(twins_chart)(results),
         hardest=hardest_twins(results),
@@ -115,6 +113,12 @@ def _jinja(value: str) -> Any:
 
 
 # -- what the page says -------------------------------------------------------------------------
+
+
+def about(grade: str, verdicts: Sequence[Value]) -> str:
+    """Return what a grade means; for the exhaustive one, which instances this run listed."""
+    instances = listed(verdicts)
+    return f"networks with {instances}".replace("<=", "≤") if instances else ABOUT_GRADES[grade]
 
 
 def corrected(verdict: Value, results: Results) -> list[Value]:

@@ -110,6 +110,21 @@ class Results:
         return [v for v in self.verdicts if "statistics" in v]
 
 
+def listed(verdicts: Iterable[Value]) -> str:
+    """Return which instances exhaustive claims were measured on; empty if their lines do not say.
+
+    >>> listed([{"every": 100}]), listed([{"every": 1}])
+    ('k = 2, d <= 2: all with T <= 2, one in 100 with T = 3', 'k = 2, d <= 2: all with T <= 3')
+    """
+    steps = sorted({v["every"] for v in verdicts if "every" in v})
+    if not steps:
+        return ""
+    if steps == [1]:
+        return "k = 2, d <= 2: all with T <= 3"
+    parts = " or ".join(f"one in {n:,}" for n in steps)
+    return f"k = 2, d <= 2: all with T <= 2, {parts} with T = 3"
+
+
 def passed(verdict: Value) -> bool:
     """True if a claim came out as expected."""
     found: bool = verdict["verdict"] == verdict["expected"]
@@ -312,6 +327,10 @@ def _check_verdict(value: Value, where: str) -> None:
         except InputError as error:
             name = f"{error.argument} of {key} in {where}"
             raise InputError(name, error.value, error.expected) from None
+    if "every" in value:
+        check_fields(value, {"every": WHOLE}, where)
+        if value["every"] < 1:
+            raise InputError(f"every in {where}", value["every"], "an integer >= 1")
     if "statistics" in value:
         check_fields(value["statistics"], _STATISTICS, f"statistics in {where}")
 

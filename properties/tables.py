@@ -11,7 +11,7 @@ from llr.numbers.rational import parse
 from llr.screen import show, table
 from properties import records
 from properties.claim import GRADES
-from properties.results import Results, Value, passed, ratio, short_source, slack_of, worst
+from properties.results import Results, Value, listed, passed, ratio, short_source, slack_of, worst
 
 
 def show_results(results: Results, *, tightness: bool) -> None:
@@ -45,8 +45,10 @@ def show_results(results: Results, *, tightness: bool) -> None:
 def verdict_table(grade: str, verdicts: list[Value]) -> Table:
     """Return the claims of one grade; many go down the left half and then down the right."""
     halves = 1 if len(verdicts) <= 20 else 2
+    instances = listed(verdicts)
     found = table(
-        f"{grade}: {len(verdicts)} claims", *("claim", "ratio", "twins", "verdict") * halves
+        f"{grade}: {len(verdicts)} claims" + (f" ({instances})" if instances else ""),
+        *("claim", "ratio", "twins", "verdict") * halves,
     )
     found.padding, found.pad_edge = (0, 1, 0, 0), False
     half = (len(verdicts) + halves - 1) // halves

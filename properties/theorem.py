@@ -14,7 +14,6 @@ import numpy as np
 from flint import fmpq
 
 from bounds.parameters import Parameters, explicit_parameters
-from bounds.queries import residual_triples
 from bounds.theorem import (
     factor_length,
     queries_by_compression,
@@ -48,7 +47,7 @@ class TheoremRun:
         outcomes: how each epoch ended.
         accepted: whether an epoch accepted within K.
         counts: distinct prefixes, calls and words of the run.
-        spanner_entries, validation_entries: entries with multiplicity, as Lemma 5.10 counts them.
+        spanner_entries, validation_entries: logit entries asked, repeats included.
         distance: TV(target, learned), enclosed by enumeration.
         uniform_distance: TV(target, uniform).
         promise_kept: accepted, and TV <= epsilon.
@@ -210,21 +209,9 @@ def run_theorem(
         outcomes=tuple(e.outcome for e in epochs),
         accepted=accepted,
         counts=ledger.counts,
-        spanner_entries=sum(_spanner_entries(e, parameters) for e in epochs),
-        validation_entries=sum(_validation_entries(e, parameters) for e in epochs),
+        spanner_entries=sum(e.spanner_entries for e in epochs),
+        validation_entries=sum(e.validation_entries for e in epochs),
         distance=distance,
         uniform_distance=total_variation(target, trivial),
         promise_kept=accepted and distance.value <= epsilon,
     )
-
-
-def _spanner_entries(epoch: Epoch, parameters: Parameters) -> int:
-    return sum(parameters.draws * len(c.columns) for c in epoch.table.cuts[1:])
-
-
-def _validation_entries(epoch: Epoch, parameters: Parameters) -> int:
-    if parameters.horizon <= 2:
-        return 0
-    widest = max(epoch.table.basis_sizes)
-    triples = residual_triples(parameters.horizon)
-    return parameters.words * triples * 2 * widest * parameters.alphabet_size

@@ -99,6 +99,9 @@ class Epoch:
         validation_words: the fresh words.
         programs: chain programs solved.
         learning_prefixes: distinct prefixes asked, in all epochs, when the table stood.
+        spanner_entries: logit entries in the rows of all drawn words, repeats included.
+        validation_entries: logit entries in the residuals tested, repeats included: once per fresh
+            word, and for a word that ends the epoch up to there.
     """
 
     number: int
@@ -110,6 +113,8 @@ class Epoch:
     validation_words: Words
     programs: int
     learning_prefixes: int
+    spanner_entries: int
+    validation_entries: int
 
 
 class PrintedLearner:
@@ -174,7 +179,7 @@ class PrintedLearner:
                 self.futures[epoch.witness.cut - 1].append(epoch.witness.future)
 
     def _epoch(self, number: int, spanner_draws: int) -> Epoch:
-        table, spanner_words = self._spanned_table(spanner_draws)
+        table, spanner_words, spanner_entries = self._spanned_table(spanner_draws)
         asked = self._ledger.counts.distinct_prefixes
         fresh: Words = {}
         if self._horizon > 2:
@@ -182,26 +187,47 @@ class PrintedLearner:
         program = chain_program(table)
         residuals = Residuals(self._ledger, table, self._arithmetic)
         outcome, witness, bad = "accepted", None, None
-        for number_of_word, word in enumerate(fresh):
+        entries = 0
+        for number_of_word, (word, many) in enumerate(fresh.items()):
             self._tell("distinct fresh words passed", number_of_word, len(fresh))
+            before = residuals.entries
             bad, witness = self._check_word(word, program, residuals)
+            once = residuals.entries - before
             if bad is not None or witness is not None:
                 outcome = "infeasible" if bad is not None else "witness"
+                entries += once
                 break
             if self._corrections.accept_after != "every word":
+                entries += once
                 break
+            entries += once * many
         if not self._corrections.whole_table:
             table = _on_one_token_futures(table)
         return Epoch(
-            number, outcome, table, witness, bad, spanner_words, fresh, program.solved, asked
+            number=number,
+            outcome=outcome,
+            table=table,
+            witness=witness,
+            infeasible_prefix=bad,
+            spanner_words=spanner_words,
+            validation_words=fresh,
+            programs=program.solved,
+            learning_prefixes=asked,
+            spanner_entries=spanner_entries,
+            validation_entries=entries,
         )
 
     def _draw(self, n: int, length: int) -> Words:
         self._ledger.counts.words += n
         return self._source.draw(n, length, self._rng)
 
-    def _spanned_table(self, draws: int) -> tuple[Table, tuple[Words, ...]]:
-        """Run DistSpanner (Algorithm 3) at cuts 2..T-1 and return the rows of the bases."""
+    def _spanned_table(self, draws: int) -> tuple[Table, tuple[Words, ...], int]:
+        """Run DistSpanner (Algorithm 3) at cuts 2..T-1.
+
+        Returns:
+            The rows of the bases, the words drawn per cut, and the entries of all their rows.
+        """
+        entries = 0
         cuts: list[Cut] = []
         drawn: list[Words] = []
         batch: Words = {}
@@ -215,13 +241,17 @@ class PrintedLearner:
             if s == 1:
                 # one query at () answers all of them, whatever Fh_1 is
                 columns = tuple(dict.fromkeys([*columns, *one_token_futures(self._k)]))
-                histories: list[Word] = [()]
+                times: dict[Word, int] = {(): 1}
                 basis = [0]
             else:
                 drawn.append(batch or self._draw(draws, s - 1))
-                histories = list(dict.fromkeys(word[: s - 1] for word in drawn[-1]))
+                times = {}
+                for word, many in drawn[-1].items():
+                    times[word[: s - 1]] = times.get(word[: s - 1], 0) + many
+            histories = list(times)
             rows = read_rows(self._ledger, histories, columns)
             if s > 1:
+                entries += sum(len(row) * times[h] for h, row in zip(histories, rows, strict=True))
                 basis = list(barycentric_spanner(rows, len(columns), self._arithmetic).indices)
             cuts.append(
                 Cut(
@@ -232,7 +262,8 @@ class PrintedLearner:
                 )
             )
         last = tuple(self.futures[-1])
-        return Table(self._k, self._horizon, tuple(cuts), last, self._arithmetic), tuple(drawn)
+        table = Table(self._k, self._horizon, tuple(cuts), last, self._arithmetic)
+        return table, tuple(drawn), entries
 
     def _check_word(
         self, word: Word, program: ChainProgram, residuals: Residuals
@@ -274,6 +305,10 @@ class Residuals:
         table: the basis histories.
         arithmetic: of the rows.
 
+    Attributes:
+        entries: logit entries behind all residuals asked for through ``new``, repeats included: k
+            per token string and coefficient that is not zero.
+
     Source: [P] test (15).
     """
 
@@ -283,6 +318,7 @@ class Residuals:
         self._arithmetic = arithmetic
         self._estimates: dict[tuple[int, Row, Word], Row] = {}
         self._tested: set[tuple[int, Row, Row, Word]] = set()
+        self.entries = 0
 
     def new(self, prefix: Word, solution: Solution) -> Iterator[tuple[int, Word, Scalar]]:
         """Yield (s, f, Delta_s(f)) for 2 <= s <= t, s <= r <= t + 1, all tokens a.
@@ -303,8 +339,11 @@ class Residuals:
         missing = [key for key in keys if key not in self._estimates]
         if missing:
             self._fill(missing)
+        k = self._table.alphabet_size
+        sizes = [k * sum(x != 0 for x in c[s - 1]) for s in range(1, t + 1)]
         for s in range(2, t + 1):
             for r in range(s, t + 2):
+                self.entries += sizes[s - 2] + sizes[s - 1]
                 key = (s, c[s - 2], c[s - 1], prefix[s - 2 : r - 1])
                 if key in self._tested:
                     continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from flint import fmpq
@@ -22,7 +22,7 @@ from llr.numbers.units import LN2, NAT, LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Check, Claim, Measurement, Twin
-from properties.claims import learner, models, spanners, transfer
+from properties.claims import components, learner, models, spanners, transfer
 from properties.claims.choices import EveryPath, Trial
 from properties.exhaustive import STEPS, SmallIsan, small_isans, step_of
 from properties.measure import worst
@@ -86,12 +86,19 @@ def in_run(
     return checked
 
 
-def fewer_isans(profile: str) -> Iterator[SmallIsan]:
-    """Yield a third of the small ISANs with T = 3 that a profile takes; at night all of them.
+def half_threshold(scenario: Scenario) -> Measurement:
+    """Tightened: the residuals of accepted words against g / 2."""
+    found = learner.residual_free_threshold(scenario)
+    return Measurement(found.measured, found.bound * fmpq(1, 2))
 
-    What holds for every draw takes five times as long to measure as one run.
-    """
-    step = step_of(profile, STEPS) * (1 if profile == "nightly" else 3)
+
+FEWER = {"quick": 3000, "ci": 300, "nightly": 1}
+"""Steps for what holds for every draw, which takes five times as long to measure as one run."""
+
+
+def fewer_isans(profile: str) -> Iterator[SmallIsan]:
+    """Yield a third of the small ISANs with T = 3 that a profile takes; at night all of them."""
+    step = step_of(profile, FEWER)
     return (small for small in small_isans(profile) if small.horizon < 3 or small.place % step == 0)
 
 
@@ -204,7 +211,7 @@ def small_claim(
     check: Check,
     *twins: Twin,
     statements: tuple[str, ...] = (),
-    instances: Callable[[str], Iterable[SmallIsan]] = small_isans,
+    fewer: bool = False,
 ) -> Claim:
     """Return a claim that is measured on all small ISANs."""
     return Claim(
@@ -217,7 +224,8 @@ def small_claim(
         twins,
         statements=statements,
         grade="exhaustive",
-        instances=instances,
+        instances=fewer_isans if fewer else small_isans,
+        steps=FEWER if fewer else STEPS,
     )
 
 
@@ -278,7 +286,7 @@ CLAIMS = (
         witnesses,
         Twin("one less", lambda small: witnesses(small, 1)),
         statements=("witness-count",),
-        instances=fewer_isans,
+        fewer=True,
     ),
     small_claim(
         "epoch-count",
@@ -349,6 +357,46 @@ CLAIMS = (
             lambda small: distances(small, lambda t, p, g, xi: transfer_product(t, p, 0, xi)),
         ),
         statements=("lemma-5.9-product",),
-        instances=fewer_isans,
+        fewer=True,
+    ),
+    small_claim(
+        "feasibility-monotone",
+        "if the program of y_{1:t} is feasible, so is that of every shorter prefix",
+        "[P] sec. 4",
+        "printed",
+        in_run(spanners.monotone_feasibility),
+        Twin("from shorter to longer", in_run(spanners.forward_feasibility)),
+    ),
+    small_claim(
+        "chain-program-split",
+        "a chain program is feasible iff its segments are, each solved on its own",
+        "[P] program (10)",
+        "sharpened",
+        in_run(spanners.split_programs),
+        Twin("box forgotten", in_run(spanners.split_without_box)),
+    ),
+    small_claim(
+        "witness-new",
+        "a witness is never already in Fh_s",
+        "[P] sec. 4",
+        "printed",
+        in_run(learner.repeated_witnesses),
+        Twin("looked for an epoch later", in_run(learner.rediscovered_witnesses)),
+    ),
+    small_claim(
+        "acceptance",
+        "an accepted table has no residual above g on the words that it was validated on",
+        "[P] Algorithm 1, step 5, corrected",
+        "corrected",
+        in_run(learner.residual_free_threshold, NAT, THRESHOLDS),
+        Twin("g / 2", in_run(half_threshold, NAT, THRESHOLDS)),
+    ),
+    small_claim(
+        "algorithm-2-uniform",
+        "after an infeasible prefix Q emits uniform tokens to the end",
+        "[P] Algorithm 2",
+        "printed",
+        in_run(components.uniform_tail),
+        Twin("after every prefix", in_run(lambda s: components.uniform_tail(s, everywhere=True))),
     ),
 )

@@ -671,6 +671,67 @@ def test_what_the_residuals_of_a_prefix_need_is_asked_as_one_batch(monkeypatch):
         assert len(batches) == 1
 
 
+# -- entries asked, repeats included --------------------------------------------------------------
+
+
+def triples_of(table, word):
+    """Yield, test by test, the prefix, s, the number of tokens before a, and the rows needed."""
+    program = chain_program(table)
+    for t in range(1, len(word)):
+        solution = program.solution(word[:t])
+        if solution is None:
+            return
+        sizes = [sum(x != 0 for x in c) for c in solution.coefficients]
+        for s in range(2, t + 1):
+            for r in range(s, t + 2):
+                yield word[:t], s, r - s, sizes[s - 2] + sizes[s - 1]
+
+
+def entries_by_loops(epoch, k):
+    """Entries behind the tests of an epoch, word after word as the fresh words came."""
+    found = 0
+    for word, many in epoch.validation_words.items():
+        tests = list(triples_of(epoch.table, word))
+        w = epoch.witness
+        ends = [(p, s, n) == (w.prefix, w.cut, len(w.future) - 1) for p, s, n, _ in tests if w]
+        if any(ends):
+            return found + k * sum(rows for *_, rows in tests[: ends.index(True) + 1])
+        bad = epoch.infeasible_prefix
+        if bad is not None and word[: len(bad)] == bad:
+            return found + k * sum(rows for *_, rows in tests)
+        found += k * many * sum(rows for *_, rows in tests)
+    return found
+
+
+@pytest.mark.parametrize("shared", [False, True])
+@pytest.mark.parametrize("target", RESIDUAL_TARGETS[:2])
+def test_entries_are_counted_with_every_repeat(target, shared):
+    model = family_target(target)
+    outcomes = set()
+    for draws, seed in ((1, 0), (2, 1), (40, 2)):
+        run = Run(model, draws=draws, fresh=12, seed=seed, shared=shared)
+        for epoch in run.epochs:
+            columns = sum(len(c.columns) for c in epoch.table.cuts[1:])
+            assert epoch.spanner_entries == draws * columns
+            assert epoch.validation_entries == entries_by_loops(epoch, run.k)
+            outcomes.add(epoch.outcome)
+    assert outcomes == {"accepted", "infeasible", "witness"}
+
+
+def test_a_word_drawn_often_counts_every_time():
+    """Nearly always bits 1, 1, 1: the same word, however many are drawn."""
+    model = TabulatedModel(2, 3, {p: [-20, 20] for t in range(3) for p in words(2, t)})
+    once, often = (Run(model, draws=n, fresh=n, seed=3).epochs[-1] for n in (1, 1000))
+    assert often.validation_words == {(1, 1, 1): 1000}
+    assert once.spanner_entries * 1000 == often.spanner_entries > 0
+    assert once.validation_entries * 1000 == often.validation_entries > 0
+
+
+def test_without_tests_no_entry_is_counted():
+    run = Run(family_target("isan:T=2,k=2,d=1"), g=None)
+    assert [(e.spanner_entries, e.validation_entries) for e in run.epochs] == [(0, 0)]
+
+
 # -- other oracles --------------------------------------------------------------------------------
 
 

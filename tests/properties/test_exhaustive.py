@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import cache
 from itertools import islice, product
 
@@ -271,6 +272,25 @@ def test_every_claim_is_measured_on_the_list_with_all_short_words(claim):
     assert claim.grade == "exhaustive"
     assert list(islice(claim.instances("ci"), 110)) == [*one_token(), *two_tokens()]
     assert all(twin.strategy is None for twin in claim.twins)
+
+
+@pytest.mark.parametrize("profile", ["quick", "ci"])
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.identifier)
+def test_every_claim_says_how_many_it_leaves_out(claim, profile):
+    rest = islice(claim.instances(profile), 110, None)
+    assert list(rest) == list(three_tokens(claim.steps[profile]))
+
+
+def test_at_night_nothing_is_left_out():
+    assert {claim.steps["nightly"] for claim in CLAIMS} == {1}
+
+
+def test_a_verdict_says_what_was_listed():
+    claim = replace(next(c for c in CLAIMS if c.identifier == "telescope-small"), twins=())
+    few = replace(claim, expected="refuted", instances=lambda profile: two_tokens())
+    for profile in ("quick", "ci"):
+        assert verify_claim(few, profile=profile).as_json()["every"] == STEPS[profile]
+    assert "every" not in verify_claim(replace(few, steps=None)).as_json()
 
 
 def test_what_takes_longer_is_measured_on_a_third():

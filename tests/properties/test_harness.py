@@ -783,7 +783,7 @@ def hand_made_run(rows, histories, threshold, last_rows=None):
         Cut(histories, one, first_columns, tuple(row(h, first_columns) for h in histories)),
     )
     table = Table(2, 3, cuts, one, EXACT)
-    epoch = Epoch(1, "accepted", table, None, None, (), {}, 0, 0)
+    epoch = Epoch(1, "accepted", table, None, None, (), {}, 0, 0, 0, 0)
     return Run(scenario(target, threshold=threshold), ledger, [epoch]), epoch
 
 

@@ -14,8 +14,12 @@ from llr.learning.api import learn
 from llr.models.base import words
 from llr.numbers.balls import Real
 from llr.oracles.access import SampledOracle
+from properties.claim import search
+from properties.claims.statistics import RANK_RISK, asked_entries
+from properties.claims.theorem import Approximate, rank_errors, recalling
 from properties.procedures import (
     BooleanOracle,
+    SpanLaws,
     fourier_transform,
     learn_boolean,
     mean_error,
@@ -157,20 +161,84 @@ def test_the_boolean_oracle_counts_values_only():
 
 def test_the_mean_of_definition_1_6_by_hand():
     uniform = llr.UniformModel(2, 2, llr.NAT)
-    errors = {(): (fmpq(9), fmpq(9)), (0,): (fmpq(1), fmpq(0)), (1,): (fmpq(2), fmpq(0))}
-    # s = 1, t = 2: the first token and the next are uniform; no future is the empty prefix
-    assert mean_error(uniform, errors) == fmpq(1 + 2, 4)
+    errors = {(1, (0, 0)): fmpq(1), (1, (1, 0)): fmpq(2)}
+    # s = 1, t = 2: the first token and the next are uniform
+    assert mean_error(SpanLaws(uniform), errors) == fmpq(1 + 2, 4)
+    assert mean_error(SpanLaws(uniform), {}) == 0
 
 
 def test_the_mean_of_definition_1_6_is_over_words_of_the_model():
     rows = {p: [0, 0] for n in range(3) for p in words(2, n)} | {(): [1, 0]}
     model = llr.TabulatedModel(2, 3, rows, llr.LogitUnit.parse("ln 2"))  # starts with 0: 2/3
-    off = {p: (fmpq(p[:1] == (0,) and len(p) == 2),) * 2 for n in range(3) for p in words(2, n)}
+    laws = SpanLaws(model)
+    off = {(2, (0, *rest)): fmpq(1) for rest in words(2, 2)}
     # s = 2: a history that starts with 0, as its words do; s = 1: the token a is 0 half the time
-    assert mean_error(model, off) == fmpq(2, 3)
+    assert mean_error(laws, off) == fmpq(2, 3)
+    moved = {(1, entry): error for (_, entry), error in off.items()}
+    assert mean_error(laws, moved) == fmpq(1, 2)
+    # each s and t has a mean of its own: the largest counts, not the sum
+    assert mean_error(laws, off | moved) == fmpq(2, 3)
+
+
+def test_prefix_and_segment_are_of_independent_words():
+    """The third token repeats the first: one word shows both rare tokens far more often."""
+    keep, mark = [[1, 0], [0, 1]], [[0, 1], [0, 1]]
+    model = llr.Isan(
+        2,
+        4,
+        [0, 1],
+        [[[[0, -1], [0, 1]], mark], [keep, keep], [keep, keep]],
+        [[[0, 0], [0, -2]], [[0, 0]] * 2, [[0, 0], [4, 0]], [[0, 0]] * 2],
+        llr.LogitUnit.parse("ln 2"),
+    )
+    laws = SpanLaws(model)
+    both = sum(p for w, p in laws.words.items() if w[0] == w[2] == 1)
+    assert laws.span(0, 1) == {(0,): fmpq(4, 5), (1,): fmpq(1, 5)}
+    assert both == fmpq(1, 5) * fmpq(16, 17)
+    assert laws.mass(2, (1, 0, 1, 0)) == fmpq(1, 5) * laws.span(2, 3)[(1,)] < both
 
 
 def test_the_mean_of_definition_1_6_needs_rational_probabilities():
-    model = llr.target("isan:T=2,k=2,d=1")
     with pytest.raises(InputError, match="rational word probabilities"):
-        mean_error(model, {p: (fmpq(0), fmpq(0)) for p in ((), (0,), (1,))})
+        SpanLaws(llr.target("isan:T=2,k=2,d=1"))
+
+
+# -- its adversary ------------------------------------------------------------------------------
+
+
+def rare_token(delta):
+    """Three tokens, each 1 with probability 1/65; errors behind x_1 = 1 and before y_2 = 1."""
+    target = llr.Isan(2, 3, [1], [[[[1]]] * 2] * 2, [[[0], [-6]]] * 3, llr.LogitUnit.parse("ln 2"))
+    return Approximate(target, delta, ((2, (1, 0, 0)), (1, (0, 1, 0))))
+
+
+def test_two_words_miss_what_concentrated_errors_allow():
+    """Above the bound if delta > 36 / 65; then two words miss if x_1, y_1, x_2 or y_2 is 1."""
+    missed = 1 - fmpq(64, 65) ** 4
+    found = rank_errors(rare_token(fmpq(9, 10)))
+    assert found.measured.exact == missed
+    assert found.bound.exact == fmpq(9, 10)
+    assert rank_errors(rare_token(fmpq(36, 65))).measured.exact == 0
+    assert rank_errors(rare_token(fmpq(36, 65) + fmpq(1, 10**9))).measured.exact == missed
+
+
+def test_without_the_union_over_cuts_the_bound_is_too_small():
+    at = fmpq(4, 65) + fmpq(1, 10**9)
+    assert rank_errors(rare_token(at)).measured.exact == 0
+    assert rank_errors(rare_token(at), over_cuts=False).measured.exact == 1 - fmpq(64, 65) ** 4
+
+
+def test_the_statement_is_false_of_a_word_paired_with_itself():
+    found = search(recalling(), lambda i: rank_errors(i, with_itself=True), 200, 0)
+    assert found.refuted
+    assert rank_errors(found.counterexample).holds()
+
+
+def test_many_words_hit_what_the_union_bound_counts():
+    """8 words of 8 bytes: the number of runs that fail lies below the bound's rate, not far."""
+    runs = [asked_entries(np.random.default_rng([9, n])) for n in range(600)]
+    failed = sum(not found.holds() for found in runs)
+    assert 0.1 < failed / 600 / float(RANK_RISK) < 0.35
+    assert all(found.bound == runs[0].bound for found in runs)
+    tightened = [asked_entries(np.random.default_rng([9, n]), fmpq(3, 25)) for n in range(600)]
+    assert 0.3 < sum(not found.holds() for found in tightened) / 600 < 0.45

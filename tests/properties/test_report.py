@@ -223,6 +223,21 @@ KEPT = {
 """Fields that must keep their form; claims are poisoned below."""
 
 
+@pytest.mark.parametrize(
+    ("every", "told"),
+    [
+        (100, "Networks with k = 2, d ≤ 2: all with T ≤ 2, one in 100 with T = 3."),
+        (1, "Networks with k = 2, d ≤ 2: all with T ≤ 3."),
+    ],
+)
+def test_the_page_says_which_instances_were_listed(every, told):
+    written = page(
+        parse_results(lines(["telescope-small"], {"telescope-small": {"every": every}}), "x")
+    )
+    assert told in written
+    assert "all instances" not in written.lower()
+
+
 def test_a_claim_with_a_poisoned_name_stays_one_attribute():
     value = json.loads(lines(["needle"])[1]) | {"claim": 'x" onclick="y'}
     written = page(parse_results([lines([])[0], json.dumps(value)], "x"))

@@ -49,6 +49,29 @@ def test_results_are_read_back(saved):
     }
 
 
+@pytest.mark.parametrize(
+    ("steps", "told"),
+    [
+        (
+            (100, 100),
+            "exhaustive: 2 claims (k = 2, d <= 2: all with T <= 2, one in 100 with T = 3)",
+        ),
+        ((300, 100), "(k = 2, d <= 2: all with T <= 2, one in 100 or one in 300 with T = 3)"),
+        ((1, 1), "exhaustive: 2 claims (k = 2, d <= 2: all with T <= 3)"),
+        ((None, None), "exhaustive: 2 claims\n"),
+    ],
+)
+def test_the_table_says_which_instances_were_listed(saved, steps, told):
+    names = ("telescope-small", "lemma-5.8-small")
+    values = [json.loads(line) for line in lines([*names, "lemma-5.3"])]
+    for value, step in zip(values[1:3], steps, strict=True):
+        del value["every"]
+        value |= {} if step is None else {"every": step}
+    shown = call("report", saved(map(json.dumps, values))).stdout
+    assert told in shown
+    assert "searched: 1 claims\n" in shown
+
+
 def test_a_run_that_did_not_finish_is_not_good(saved):
     for cut in (lines(NAMES, end=False), lines(NAMES, claims=6)):
         found = read_results(saved(cut))
@@ -107,6 +130,8 @@ RUN, CLAIM, DRAWN, QUERIES, END = 0, 1, 5, 6, 7
         (changed(CLAIM, "title", to=None), ["title", "line 2"]),
         (changed(CLAIM, "title", to=...), ["title", "line 2"]),
         (changed(CLAIM, "grade", to="felt"), ["grade", "'felt'", "exhaustive"]),
+        (changed(CLAIM, "every", to=0), ["every", "line 2", ">= 1"]),
+        (changed(CLAIM, "every", to="100"), ["every", "line 2"]),
         (changed(CLAIM, "worst_ratio", to="1"), ["worst_ratio"]),
         (changed(CLAIM, "worst_ratio", to=1e999), ["line 2"]),
         (changed(CLAIM, "slack", to=True), ["slack"]),
@@ -200,7 +225,7 @@ DOCUMENT = Path(__file__).parents[2] / "docs" / "json.md"
 
 def test_every_field_is_documented_and_no_other():
     """Both what is printed and what is checked on reading."""
-    printed = [json.loads(line) for line in lines(NAMES)]
+    printed = [json.loads(line) for line in lines([*NAMES, "telescope-small"])]
     parts = [*printed, *(next(iter(v.values())) for v in printed if "claim" not in v)]
     parts += [x for v in printed if "claim" in v for x in (*v["twins"], *v["statements"])]
     parts += [v["statistics"] for v in printed if "statistics" in v]

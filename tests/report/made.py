@@ -67,6 +67,7 @@ def verdict_line(claim, **changes):
         sides=("1/2", "1"),
         worst_value=encode(instance),
         counterexample_value=encode(instance) if refuted else None,
+        every=None if claim.steps is None else claim.steps["ci"],
     ).as_json()
     if claim.trials is not None:
         found |= {"statistics": TEST, "measured": None, "bound": None, "slack": None}
