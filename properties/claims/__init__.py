@@ -61,7 +61,6 @@ register(
     choices.Trial,
     components.Asked,
     components.Draws,
-    components.Noisy,
     components.Wanted,
     necessity.Listed,
     necessity.ListedRun,
