@@ -22,12 +22,9 @@ def _slope_at_two() -> Real:
 def label_error(total_variation: Number) -> Real:
     """Bound E_x |sigma(2 f(x)) - sigma(2 fhat(x))| over uniform x by 2 TV(M, Q).
 
-    M draws x uniform, then a label with P(1 | x) = sigma(2 f(x)); fhat is read off Q.  Equal to
-    TV(M, Q) where Q's input bits are uniform, as with an exact oracle; TV(M, Q) alone does not
-    bound it otherwise.
+    M draws x uniform, then a label with P(1 | x) = sigma(2 f(x)); fhat is read off Q.
 
-    Proof.  E_x of the label's total variation is the TV between M and the law with M's inputs and
-    Q's labels, at most TV(M, Q) + TV(M_x, Q_x).
+    Proof.  :func:`label_error_of_inputs`, where TV(M_x, Q_x) <= TV(M, Q).
 
     Raises:
         HypothesisError: TV is outside [0, 1].
@@ -35,6 +32,35 @@ def label_error(total_variation: Number) -> Real:
     apart = Real.of(total_variation)
     require(apart >= 0 and apart <= 1, "corollary-5.15-label", "0 <= TV <= 1", total_variation)
     return 2 * apart
+
+
+@statement(
+    "corollary-5.15-inputs",
+    mark="sharpened",
+    source="[P] Corollary 5.15, first step",
+    summary="E_x |sigma(2f(x)) - sigma(2fhat(x))| <= TV(M, Q) + TV(M_x, Q_x)",
+)
+def label_error_of_inputs(total_variation: Number, inputs: Number) -> Real:
+    """Bound E_x |sigma(2 f(x)) - sigma(2 fhat(x))| by TV(M, Q) + TV(M_x, Q_x).
+
+    Equal to TV(M, Q) where Q's input bits are uniform, as with an exact oracle; TV(M, Q) alone does
+    not bound it otherwise.
+
+    Proof.  E_x of the label's total variation is the TV between M and the law with M's inputs and
+    Q's labels, and that law is TV(M_x, Q_x) from Q.
+
+    Args:
+        total_variation: TV(M, Q), in [0, 1].
+        inputs: TV of the input bits' laws, in [0, TV(M, Q)].
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    apart, before = Real.of(total_variation), Real.of(inputs)
+    name = "corollary-5.15-inputs"
+    require(apart >= 0 and apart <= 1, name, "0 <= TV <= 1", total_variation)
+    require(before >= 0 and before <= apart, name, "0 <= TV(M_x, Q_x) <= TV(M, Q)", inputs)
+    return apart + before
 
 
 @statement(

@@ -130,6 +130,34 @@ def factor_length(rank: int, lam: Number) -> Real:
     return size * rank
 
 
+@statement(
+    "alpha-gamma-2",
+    mark="printed",
+    source="John's theorem: gamma_2 <= sqrt(rank) max-norm",
+    summary="|L| <= Lam and cut rank d: factors of length at most d^(1/4) sqrt(Lam)",
+)
+def shorter_factor_length(rank: int, lam: Number) -> Real:
+    """Return alpha^4 = d Lam^2 for the factors that John's theorem gives.
+
+    gamma_2(L), the least product of lengths |u_h| |v_f| over factorisations, is at most
+    sqrt(d) Lam; dually, every matrix (p_h L(h, f) q_f) has trace norm at most sqrt(d) Lam |p| |q|.
+
+    Args:
+        rank: d >= 0.
+        lam: bound on |L|, >= 0.
+
+    Returns:
+        alpha to the fourth power.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    size = Real.of(lam)
+    require(rank >= 0, "alpha-gamma-2", "d >= 0", rank)
+    require(size >= 0, "alpha-gamma-2", "Lam >= 0", lam)
+    return size * size * rank
+
+
 def rational_root_above(square: fmpq, bits: int = 20) -> fmpq:
     """Return a rational at or above the square root of ``square``, within 2^-bits relatively."""
     require(square >= 0, "alpha", "alpha^2 >= 0", square)

@@ -158,3 +158,33 @@ def transfer_end_to_end(
     _check("lean-transfer", horizon, p, threshold, noise)
     require(exact >= 0, "lean-transfer", "exact >= 0", exact)
     return p + threshold * Fraction(max(0, horizon - exact), 2) + noise * Fraction(horizon, 2)
+
+
+@statement(
+    "lean-localisation",
+    mark="sharpened",
+    source="end-to-end validation, noisy localisation",
+    summary="off by more than tau after t tokens: the search ends with a gap > tau / t",
+)
+def localised_gap(t: int, tau: Number) -> Real:
+    """Bound from below the gap between the two estimates that the search ends with.
+
+    E(1) is the oracle's answer after t tokens and E(t + 1) the prediction, off by more than tau.
+
+    Proof.  The search keeps err(lo) <= tau (lo - 1) / t and err(hi) > tau (hi - 1) / t; at its end
+    hi = lo + 1.
+
+    Args:
+        t: tokens before the failing prediction, >= 1.
+        tau: allowed error in nats, >= 0.
+
+    Returns:
+        tau / t; the gap is larger.
+
+    Raises:
+        HypothesisError: an argument is out of range.
+    """
+    threshold = Real.of(tau)
+    require(t >= 1, "lean-localisation", "t >= 1", t)
+    require(threshold >= 0, "lean-localisation", "tau >= 0", tau)
+    return threshold * Fraction(1, t)

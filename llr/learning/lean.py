@@ -32,6 +32,33 @@ MEMORIZED = 1 << 12
 """Noise is fitted, where it must be, on targets of at most so many words."""
 
 
+def localise(estimate: Callable[[int], Row], truth: Row, end: int, threshold: Scalar) -> int:
+    """Return a cut s <= ``end`` with E(s - 1) and E(s) more than threshold / (end - 1) apart.
+
+    The search keeps |E(s) - truth| <= threshold (s-1) / (end-1) at its lower end and > at its upper
+    end, so noise in between does not mislead it.
+
+    Args:
+        estimate: E, one row per cut; E(1) is ``truth``, E(end) more than ``threshold`` from it.
+        truth: the oracle's own row.
+        end: at least 2.
+        threshold: tau, in the unit of the rows.
+
+    Complexity: log2(end - 1) estimates, rounded up.
+
+    Source: end-to-end validation, noisy localisation.
+    """
+    low, high = 1, end
+    while high - low > 1:
+        middle = (low + high) // 2
+        off = max(abs(x - y) for x, y in zip(estimate(middle), truth, strict=True))
+        if off * (end - 1) <= threshold * (middle - 1):
+            low = middle
+        else:
+            high = middle
+    return high
+
+
 @dataclass(frozen=True)
 class LeanSchedule:
     """How long the lean learner goes on and what it tolerates.
@@ -306,24 +333,14 @@ class LeanLearner:
         return None
 
     def _localise(self, prefix: Word, end: int) -> int:
-        """Return a cut s <= ``end`` such that E(s - 1) is right and E(s) wrong after ``prefix``.
-
-        The search keeps |E(s) - E(1)| <= tau (s-1)/t at its lower end and > at its upper end, so
-        that the two cuts that it ends with differ by more than tau / t.
-        """
-        t = end - 1
-        truth = self._ledger.row(prefix)
-        path = self._path(prefix[:t])
-        low, high = 1, end
-        while high - low > 1:
-            middle = (low + high) // 2
-            found = self._estimate(middle, path[middle - 1], prefix)
-            off = max(abs(x - y) for x, y in zip(found, truth, strict=True))
-            if off * t <= self._schedule.threshold * (middle - 1):
-                low = middle
-            else:
-                high = middle
-        return high
+        """Return a cut s <= ``end`` such that E(s - 1) is right and E(s) wrong after ``prefix``."""
+        path = self._path(prefix[: end - 1])
+        return localise(
+            lambda s: self._estimate(s, path[s - 1], prefix),
+            self._ledger.row(prefix),
+            end,
+            self._schedule.threshold,
+        )
 
     def _estimate(self, s: int, c: Row, prefix: Word) -> Row:
         """Return E(s): the combination of the basis histories at cut s, read after the prefix."""

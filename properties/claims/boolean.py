@@ -8,20 +8,26 @@ from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from bounds.boolean import function_error, label_error
+from bounds.boolean import function_error, label_error, label_error_of_inputs
 from llr.analysis.distance import total_variation
 from llr.models.base import TabulatedModel, Word, words
 from llr.numbers import balls
 from llr.numbers.balls import Real, total
 from llr.numbers.units import LogitUnit
-from properties.claim import Claim, Measurement
+from properties.claim import Claim, Measurement, Twin
 
 LN2 = LogitUnit(fmpq(2))
 
+Pair = tuple[TabulatedModel, TabulatedModel]
+
 
 @st.composite
-def labelled_pairs(draw: DrawFn) -> tuple[TabulatedModel, TabulatedModel]:
-    """Return M with uniform input bits and a label, and any Q; all probabilities rational."""
+def labelled_pairs(draw: DrawFn, uniform: bool = False) -> Pair:
+    """Return M with uniform input bits and a label, and Q; all probabilities rational.
+
+    Args:
+        uniform: Q's input bits are uniform too.
+    """
     n = draw(st.integers(1, 2))
     integers = st.integers(-3, 3)
     m: dict[Word, list[int]] = {}
@@ -29,20 +35,55 @@ def labelled_pairs(draw: DrawFn) -> tuple[TabulatedModel, TabulatedModel]:
     for length in range(n + 1):
         for prefix in words(2, length):
             m[prefix] = [0, draw(integers) if length == n else 0]
-            q[prefix] = [0, draw(integers)]
+            q[prefix] = [0, 0 if uniform and length < n else draw(integers)]
     return TabulatedModel(2, n + 1, m, LN2), TabulatedModel(2, n + 1, q, LN2)
 
 
-def labels(pair: tuple[TabulatedModel, TabulatedModel]) -> Measurement:
-    """Measure E_x |M(1 | x) - Q(1 | x)| over uniform x against 2 TV(M, Q)."""
+def labels_apart(pair: Pair) -> Real:
+    """Return E_x |M(1 | x) - Q(1 | x)| over uniform x."""
     m, q = pair
     n = m.horizon - 1
     found = total(
         abs(LN2.probabilities(m.read(x))[1] - LN2.probabilities(q.read(x))[1]) for x in words(2, n)
     )
-    apart = total_variation(m, q).value
-    assert apart is not None
-    return Measurement(found * fmpq(1, 1 << n), label_error(apart))
+    return found * fmpq(1, 1 << n)
+
+
+def apart(pair: Pair) -> Real:
+    """Return TV(M, Q)."""
+    found = total_variation(*pair).value
+    assert found is not None
+    return found
+
+
+def inputs(model: TabulatedModel) -> TabulatedModel:
+    """Return the law of the input bits."""
+    n = model.horizon - 1
+    table = {x: model.read(x) for length in range(n) for x in words(2, length)}
+    return TabulatedModel(2, n, table, LN2)
+
+
+def labels(pair: Pair) -> Measurement:
+    """Measure E_x |M(1 | x) - Q(1 | x)| against 2 TV(M, Q)."""
+    return Measurement(labels_apart(pair), label_error(apart(pair)))
+
+
+def labels_of_inputs(pair: Pair) -> Measurement:
+    """Measure E_x |M(1 | x) - Q(1 | x)| against TV(M, Q) + TV(M_x, Q_x)."""
+    first, second = map(inputs, pair)
+    bound = label_error_of_inputs(apart(pair), apart((first, second)))
+    return Measurement(labels_apart(pair), bound)
+
+
+def labels_alone(pair: Pair) -> Measurement:
+    """Tightened: TV(M, Q) alone."""
+    return Measurement(labels_apart(pair), apart(pair))
+
+
+def labels_exactly(pair: Pair) -> Measurement:
+    """Measure |E_x |M(1 | x) - Q(1 | x)| - TV(M, Q)| against 0."""
+    both = label_error_of_inputs(apart(pair), 0)
+    return Measurement(abs(labels_apart(pair) - both), Real.of(0))
 
 
 @dataclass(frozen=True)
@@ -84,6 +125,28 @@ CLAIMS = (
         labels,
         statements=("corollary-5.15-label",),
         examples=300,
+    ),
+    Claim(
+        "corollary-5.15-inputs",
+        "E_x |sigma(2f) - sigma(2fhat)| <= TV(M, Q) + TV(M_x, Q_x)",
+        "[P] Corollary 5.15, first step",
+        "sharpened",
+        labelled_pairs,
+        labels_of_inputs,
+        (Twin("TV(M, Q) alone", labels_alone),),
+        statements=("corollary-5.15-inputs",),
+        examples=200,
+    ),
+    Claim(
+        "corollary-5.15-uniform",
+        "Q's input bits uniform: E_x |sigma(2f) - sigma(2fhat)| = TV(M, Q)",
+        "[P] Corollary 5.15, first step",
+        "sharpened",
+        lambda: labelled_pairs(uniform=True),
+        labels_exactly,
+        (Twin("any input bits", labels_exactly, labelled_pairs),),
+        statements=("corollary-5.15-inputs",),
+        examples=200,
     ),
     Claim(
         "corollary-5.15",

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 from flint import fmpq
-from hypothesis.strategies import SearchStrategy
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.potential import witnesses_at_cut
-from bounds.transfer import transfer_end_to_end
+from bounds.transfer import localised_gap, transfer_end_to_end
 from llr.analysis.distance import total_variation
-from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
+from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule, localise
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import NestedTable
 from llr.models.base import Word, words
@@ -354,7 +357,71 @@ def corner_scenarios() -> SearchStrategy[Scenario]:
     return scenarios(models=lambda: all_targets(horizons=(2, 4)))
 
 
+# -- localisation -------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimates:
+    """E(1), ..., E(t+1), of which the first is the truth and the last more than tau from it."""
+
+    rows: tuple[tuple[fmpq, ...], ...]
+    tau: fmpq
+
+
+@st.composite
+def failing_estimates(draw: DrawFn) -> Estimates:
+    """Return estimates of rows of two logits, in tenths; anywhere, or creeping away."""
+    t = draw(st.integers(1, 7))
+    tau = fmpq(draw(st.integers(0, 7)), 10)
+    creeping = draw(st.booleans())
+    tenths = st.integers(0, 2) if creeping else st.integers(-8, 8)
+    drawn = draw(st.lists(st.tuples(tenths, tenths), min_size=t + 1, max_size=t + 1))
+    if creeping:
+        drawn = list(accumulate(drawn, lambda one, step: (one[0] + step[0], one[1] + step[1])))
+    rows = tuple((fmpq(x, 10), fmpq(y, 10)) for x, y in drawn)
+    assume(_off(rows[0], rows[-1]) > tau)
+    return Estimates(rows, tau)
+
+
+def _off(one: tuple[fmpq, ...], other: tuple[fmpq, ...]) -> fmpq:
+    return max(abs(x - y) for x, y in zip(one, other, strict=True))
+
+
+def localised(e: Estimates, steps: int = 0, scaled: bool = True) -> Measurement:
+    """Measure tau / t against the gap that the search ends with; 1 more unless it is larger.
+
+    Args:
+        steps: tightened, t less so many.
+        scaled: False, sabotage: an estimate is right while it is within tau, wherever it stands.
+    """
+    t = len(e.rows) - 1
+    assume(t > steps)
+
+    def estimate(s: int) -> tuple[fmpq, ...]:
+        right = not scaled and _off(e.rows[s - 1], e.rows[0]) <= e.tau
+        return e.rows[0] if right else e.rows[s - 1]
+
+    cut = localise(estimate, e.rows[0], t + 1, e.tau)
+    gap = _off(e.rows[cut - 2], e.rows[cut - 1])
+    bound = localised_gap(t - steps, e.tau)
+    return Measurement(bound if bound < gap else bound + 1, Real.of(gap))
+
+
 CLAIMS = (
+    Claim(
+        "lean-localisation",
+        "a prediction off by more than tau after t tokens: two next estimates > tau / t apart",
+        "end-to-end validation, noisy localisation",
+        "sharpened",
+        failing_estimates,
+        localised,
+        (
+            Twin("tau / (t - 1)", lambda e: localised(e, 1)),
+            Twin("right while within tau", lambda e: localised(e, scaled=False)),
+        ),
+        statements=("lean-localisation",),
+        examples=200,
+    ),
     Claim(
         "lean-distance",
         "lean learner, at every moment: TV(M, Q) <= p_bad + ((T-1) tau + T xi) / 2",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from itertools import combinations
+
 from flint import fmpq
 from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.potential import (
     elliptic_potential,
@@ -13,9 +16,9 @@ from bounds.potential import (
     elliptic_potential_printed,
     sequence_refuted,
 )
-from bounds.theorem import factor_length
+from bounds.theorem import factor_length, shorter_factor_length
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.balls import log, sqrt
+from llr.numbers.balls import log, sqrt, total
 from llr.numbers.rational import RationalRow, rational
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
@@ -147,6 +150,53 @@ def nonzero_matrices() -> SearchStrategy[list[RationalRow]]:
     return low_rank_matrices().filter(lambda rows: any(any(row) for row in rows))
 
 
+@dataclass(frozen=True)
+class Weighted:
+    """A matrix of rank 1 or 2, and weights of its rows and columns."""
+
+    rows: list[RationalRow]
+    left: list[fmpq]
+    right: list[fmpq]
+
+
+@st.composite
+def weighted_matrices(draw: DrawFn) -> Weighted:
+    """Return a matrix of rank 1 or 2 with weights, not all zero on either side."""
+    matrices = low_rank_matrices(rows=(1, 4), columns=(1, 4), ranks=(1, 2))
+    rows = draw(matrices.filter(lambda rows: any(any(row) for row in rows)))
+
+    def weights(many: int) -> list[fmpq]:
+        found = draw(st.lists(st.integers(-3, 3), min_size=many, max_size=many).filter(any))
+        return [fmpq(x) for x in found]
+
+    return Weighted(rows, weights(len(rows)), weights(len(rows[0])))
+
+
+def _rank(rows: list[RationalRow]) -> int:
+    return checkers.rank(checkers.as_fractions(rows))
+
+
+def trace_norm(w: Weighted, fewer: int = 0) -> Measurement:
+    """Measure (trace norm of p_h L(h, f) q_f)^2 against alpha^4 |p|^2 |q|^2, exactly.
+
+    Where the rank is at most 2 the square is |B|_F^2 + 2 sqrt(sum of squared 2 x 2 minors).
+    """
+    b = [
+        [p * x * q for x, q in zip(row, w.right, strict=True)]
+        for p, row in zip(w.left, w.rows, strict=True)
+    ]
+    frobenius = total(x * x for row in b for x in row)
+    minors = total(
+        (top[i] * low[j] - top[j] * low[i]) ** 2
+        for top, low in combinations(b, 2)
+        for i, j in combinations(range(len(top)), 2)
+    )
+    largest = max(abs(x) for row in w.rows for x in row)
+    lengths = total(p * p for p in w.left) * total(q * q for q in w.right)
+    factors = shorter_factor_length(_rank(w.rows) - fewer, largest)
+    return Measurement(frobenius + 2 * sqrt(minors), factors * lengths)
+
+
 CLAIMS = (
     Claim(
         "lemma-5.1",
@@ -199,6 +249,17 @@ CLAIMS = (
         nonzero_matrices,
         factors,
         statements=("alpha",),
+        examples=150,
+    ),
+    Claim(
+        "alpha-gamma-2",
+        "|L| <= Lam, rank d <= 2: factors of length d^(1/4) sqrt(Lam), by their dual",
+        "[P] Theorem 5.11, alpha; John's theorem",
+        "printed",
+        weighted_matrices,
+        trace_norm,
+        (Twin("rank one less", lambda w: trace_norm(w, 1)),),
+        statements=("alpha-gamma-2",),
         examples=150,
     ),
 )

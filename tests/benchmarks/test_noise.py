@@ -7,10 +7,13 @@ bound on the total variation that does not saturate before T.
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
+import pytest
 from flint import fmpq
 
+from llr.analysis.fits import power_law
 from llr.baselines.recursion import minors, plain_recursion
 from llr.learning.api import learn
 from llr.models.isan import Isan
@@ -124,6 +127,32 @@ def test_lean_stays_within_t_xi(benchmark):
             assert max(ratios) <= 1, (kind, decade, ratios)
             # an amplification that every seed shows, so that the limit says something
             assert min(found["recursion", kind, decade]) > 3, (kind, decade)
+
+
+RANKS = (1, 2, 4, 8, 16) if os.environ.get("LLR_SWEEP") == "large" else (1, 2, 4, 8)
+
+
+def rank_sweep(kind):
+    """Return TV / (T xi) of the lean learner per rank, one number per seed; xi = 1e-6."""
+    xi = fmpq(1, 10**6)
+    found = {}
+    for rank in RANKS:
+        for seed in SEEDS:
+            model = family_target(f"isan:T=16,k=4,d={rank},seed={seed}")
+            result = lean(model, noisy(model, kind, xi, seed), xi, seed)
+            off = Truth(model, WORDS, 1000 + seed).distance(result.model)
+            found.setdefault(rank, []).append(off / (model.horizon * float(xi)))
+    return found
+
+
+@pytest.mark.parametrize("kind", ["random", "adversarial"])
+def test_the_error_that_may_be_allowed_does_not_shrink_with_the_rank(benchmark, kind):
+    found = benchmark.pedantic(rank_sweep, args=(kind,), rounds=1, iterations=1)
+    points = [(rank, ratio) for rank, ratios in found.items() for ratio in ratios]
+    law = power_law(*zip(*(p for p in points if p[0] > 1), strict=True))
+    benchmark.extra_info.update({"TV over T xi": found, "exponent in d": str(law)})
+    assert min(ratio for _, ratio in points) > 0.01
+    assert law.exponent < 0.2, law
 
 
 SMALL = "isan:T=8,k=2,d=3,seed=0"

@@ -84,6 +84,7 @@ EVALUATED = {
     "copy-ranks": {"tokens": "3", "alphabet_size": "3"},
     "lingen": {"cut_rank": "5"},
     "corollary-5.15-label": {"total_variation": "0.01"},
+    "corollary-5.15-inputs": {"total_variation": "0.01", "inputs": "1/200"},
     "corollary-5.15": {"label": "0.02"},
     "lemma-5.1": {"w": "3", "d": "2", "b2": "4", "r2": "1", "e": "0.01", "g": "1", "lam": "1/8"},
     "lemma-5.1-printed": {"w": "3", "d": "2", "b": "4", "r": "1", "e": "0.01", "constant": "2"},
@@ -141,12 +142,14 @@ EVALUATED = {
         "delta": "0.1",
     },
     "alpha": {"rank": "4", "lam": "2.5"},
+    "alpha-gamma-2": {"rank": "4", "lam": "2.5"},
     "parameters-printed": SIZE | RISKS | {"alpha": "1", "xi": "1e-6", "constant": "2"},
     "lemma-5.9": {"horizon": "4", "p_bad": "0.01", "g": "0.001", "xi": "0"},
     "lemma-5.9-product": {"horizon": "4", "p_bad": "0.01", "g": "0.001", "xi": "1e-3"},
     "lemma-5.8": {"t": "3", "g": "0.1", "xi": "0.01"},
     "lemma-5.9-printed": {"means": "0,0.5,1/8"},
     "lean-transfer": {"horizon": "4", "p_bad": "0.01", "tau": "0.1", "xi": "1e-3"},
+    "lean-localisation": {"t": "4", "tau": "0.1"},
 }
 INTEGERS = {
     "tokens",
@@ -425,6 +428,7 @@ SIZES = ["parameters", "--horizon", "4", "--alphabet-size", "2", "--rank", "2"]
         (LEMMA[:-2], "--xi must be given, not missing"),
         (LEMMA[:3] + LEMMA[5:], "--p-bad must be given, not missing"),
         (LEMMA[:-1], "--xi must be followed by a value, not missing"),
+        ([*LEMMA, "7"], "argument must be an option, --NAME VALUE, not '7'"),
         (
             [*LEMMA, "--foo", "1"],
             "option of lemma-5.9 must be one of --horizon, --p-bad, --g, --xi, not '--foo'",

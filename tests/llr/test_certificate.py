@@ -18,7 +18,13 @@ from flint import arb, ctx, fmpq
 import llr
 import llr.check
 from llr.cli import main
-from llr.learning.certificate import certify, failure_limit, mean_limit
+from llr.learning.certificate import (
+    GRID,
+    certify,
+    failure_limit,
+    limit_without_failures,
+    mean_limit,
+)
 from llr.models.base import UniformModel
 from llr.models.network import Network
 from llr.models.targets import family_target
@@ -53,6 +59,12 @@ def test_failure_limit_is_where_few_failures_become_rare(n, failing):
     limit = fraction(failure_limit(n, failing, fmpq(1, 20)))
     assert tail(limit) <= delta
     assert tail(limit - Fraction(3, 10**9)) > delta
+
+
+@pytest.mark.parametrize("n", [1, 7, 300])
+def test_the_limit_without_failures_is_about_that_of_none(n):
+    found = limit_without_failures(n, 0.05)
+    assert found <= float(failure_limit(n, 0, fmpq(1, 20))) <= found + 2 / GRID
 
 
 def test_failure_limit_without_words_or_without_passes():

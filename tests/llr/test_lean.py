@@ -227,6 +227,8 @@ def test_a_slack_that_cannot_be_lowered_is_the_end():
     assert [e.outcome for e in epochs[:-2]] == ["repaired"] * (len(epochs) - 2)
     assert [e.outcome for e in epochs[-2:]] == ["stuck", "measured"]
     assert [e.passed for e in epochs[-2:]] == [0, 0]
+    assert [e.number for e in epochs] == list(range(1, len(epochs) + 1))
+    assert [e.attempt for e in epochs] == list(range(1, len(epochs) + 1))
     assert sum(e.tightened for e in epochs) == 2  # to 1e-8 / 4, and to 1e-9
     assert sum(learner.words.values()) == epochs[-1].words == 20
 

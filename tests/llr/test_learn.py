@@ -452,6 +452,14 @@ def test_bad_arguments(options, message):
     assert "\n" not in str(caught.value)
 
 
+def test_how_far_answers_differ_is_a_number():
+    class Vague(ModelOracle):
+        reproducible = "much"
+
+    with pytest.raises(InputError, match=r"^reproducible must be a number such as .*, not 'much'$"):
+        learn(Vague(MODEL), alphabet_size=2, horizon=4, **GOOD)
+
+
 @pytest.mark.parametrize("unit", ["bit", "ln 1", "ln 1/2", "ln", 2, None])
 def test_bad_units(unit):
     with pytest.raises(InputError, match=r"^(unit|logit_unit) must be \"nat\" or \"ln q\""):

@@ -17,6 +17,7 @@ from llr.models.base import TabulatedModel
 from llr.models.targets import family_target
 from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.numbers.units import NAT
+from llr.observing import untold
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import FloatOracle, ModelOracle
@@ -57,7 +58,7 @@ class Run:
 
     def __init__(self, model, *, draws=32, fresh=60, epochs=EPOCHS, seed=0, g=G, oracle=None,
                  source=None, arithmetic=EXACT, unit=None, shared=False,
-                 corrections=CORRECTED):  # fmt: skip
+                 corrections=CORRECTED, tell=untold):  # fmt: skip
         self.model, self.k, self.horizon = model, model.alphabet_size, model.horizon
         self.ledger = Ledger(oracle or ModelOracle(model), self.k, self.horizon, arithmetic)
         self.source = Recorder(source or ModelWords(model))
@@ -77,6 +78,7 @@ class Run:
             ),
             rng=np.random.default_rng(seed),
             corrections=corrections,
+            tell=tell,
         )
         self.epochs = list(self.learner.epochs())
 
@@ -693,3 +695,10 @@ def test_the_same_code_learns_in_float64():
     for t in range(5):
         for p in words(2, t):
             assert learned.logits(p) == pytest.approx(tuple(map(float, model.logits(p))), abs=1e-2)
+
+
+def test_stages_are_told_by_name():
+    told = []
+    Run(family_target("isan:T=4,k=2,d=2"), tell=lambda *stage: told.append(stage))
+    assert {name for name, _, _ in told} == {"spanners, cuts", "distinct fresh words passed"}
+    assert all(0 <= done <= total for _, done, total in told)

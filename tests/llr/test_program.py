@@ -16,6 +16,7 @@ import pytest
 from by_hand import slow_rank
 from flint import fmpq
 
+from llr.errors import InputError
 from llr.learning.highs import HighsChainProgram
 from llr.learning.program import INFEASIBLE, ExactChainProgram, chain_program
 from llr.learning.table import Cut, Table
@@ -522,3 +523,6 @@ def test_the_arithmetic_chooses_the_solver():
     assert isinstance(chain_program(floats), HighsChainProgram)
     with pytest.raises(AssertionError):
         ExactChainProgram(floats)
+    expected = "^arithmetic must be float64: relaxed programs are solved in it, not 'exact'$"
+    with pytest.raises(InputError, match=expected):
+        chain_program(table, relaxed=True)

@@ -302,3 +302,9 @@ def test_exact_logits_are_compared_with_nats_rigorously(logit, unit, threshold, 
 def test_float_logits_are_compared_with_nats(logit, unit, threshold, expected):
     found = FLOAT64.exceeds_nats(logit, LogitUnit.parse(unit), rational(threshold))
     assert found is expected
+
+
+def test_weights_too_long_to_write_down_are_not_rational():
+    unit = LogitUnit(fmpq(2))  # two bits for each unit of difference
+    assert unit.weights([fmpq(0), fmpq(1 << 19)]) == [1, fmpq(2) ** (1 << 19)]
+    assert unit.weights([fmpq(0), fmpq((1 << 19) + 1)]) is None
