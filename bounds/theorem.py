@@ -105,7 +105,7 @@ def rank_error(
 @statement(
     "alpha",
     mark="sharpened",
-    source="[M], maximum-volume rows",
+    source="[P] Def 4.2; [M], maximum-volume rows",
     summary="|L| <= Lam and cut rank d: L(h.f) = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
 )
 def factor_length(rank: int, lam: Number) -> Real:
@@ -133,7 +133,7 @@ def factor_length(rank: int, lam: Number) -> Real:
 @statement(
     "alpha-gamma-2",
     mark="printed",
-    source="John's theorem: gamma_2 <= sqrt(rank) max-norm",
+    source="[P] Def 4.2; John's theorem: gamma_2 <= sqrt(rank) max-norm",
     summary="|L| <= Lam and cut rank d: factors of length at most d^(1/4) sqrt(Lam)",
 )
 def shorter_factor_length(rank: int, lam: Number) -> Real:

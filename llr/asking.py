@@ -204,7 +204,4 @@ def _spare_name() -> str | None:
 def _how_to_resume(file: Journal | None) -> str:
     if file is not None:
         return f"{len(file):,} answers are in {file.path}: the same command goes on from there"
-    return (
-        "no answers were kept: the same command with the same seed starts over; "
-        "with --journal FILE it would go on"
-    )
+    return "no answers were kept: the same command starts over; with --journal FILE it would go on"

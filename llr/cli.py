@@ -55,7 +55,7 @@ class Commands(click.Group):
         except LlrError as error:
             raise click.UsageError(str(error), ctx) from None
         except KeyboardInterrupt:
-            click.echo("interrupted; the same command with the same seed starts over", err=True)
+            click.echo("interrupted; the same command starts over", err=True)
             ctx.exit(INTERRUPTED)
 
     @staticmethod

@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TypeAlias
 
 import click
+from click.core import ParameterSource
 from rich import box
 from rich.console import Console, RenderableType
 from rich.live import Live
@@ -19,7 +20,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from llr.errors import InputError
+from llr.errors import InputError, ShownAs
 from llr.learning.lean import LeanEpoch
 from llr.learning.printed import Epoch
 
@@ -44,6 +45,22 @@ def _hush(context: click.Context, option: click.Parameter, quiet: bool) -> None:
 quiet_option = click.option(
     "--quiet", is_flag=True, expose_value=False, callback=_hush, help="Show no progress."
 )
+
+
+def refuse(expected: str, *names: str) -> None:
+    """Raise InputError if an option was given that another one makes void.
+
+    Args:
+        expected: what would be accepted, as in "left out with --status".
+        names: of the parameters of the command that runs.
+    """
+    context = click.get_current_context()
+    for parameter in context.command.params:
+        name = parameter.name
+        if name in names and context.get_parameter_source(name) is not ParameterSource.DEFAULT:
+            value = context.params[name]
+            shown = ShownAs("given") if value is True else value
+            raise InputError(parameter.opts[0], shown, expected)
 
 
 def print_json(value: object) -> None:

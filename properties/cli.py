@@ -9,7 +9,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import click
@@ -33,6 +33,7 @@ from llr.screen import (
     print_json,
     progress,
     quiet_option,
+    refuse,
     seed_option,
     show,
     shown_line,
@@ -51,10 +52,19 @@ from properties.claim import (
 from properties.claims import CLAIMS
 from properties.claims.necessity import NECESSITIES
 from properties.costs import measure_costs
-from properties.necessity import NecessityVerdict, drop_all, necessity_table, outcome
+from properties.necessity import Necessity, drop, necessity_table, outcome, restored
 from properties.report import check_page, write_page
-from properties.results import Results, Value, describe_run, parse_results, ratio, read_results
-from properties.resuming import Kept
+from properties.results import (
+    Results,
+    Value,
+    by_tightness,
+    describe_run,
+    parse_results,
+    ratio,
+    read_results,
+    versions,
+)
+from properties.resuming import Kept, KeptNecessities
 from properties.spreading import Board, between_instances, spread, stop_if_interrupted
 from properties.tables import show_results
 from properties.theorem import run_theorem
@@ -107,7 +117,8 @@ tightness_option = click.option(
     "--resume",
     default=None,
     metavar="FILE",
-    help="Keep every claim's line in FILE as it is done; what it holds is not tried again.",
+    help="Keep what each claim gave in FILE as it is done; what it holds is not tried again.  "
+    "Not with --update-records, which keeps the records that it improved and starts over.",
 )
 @html_option
 @seed_option
@@ -134,25 +145,30 @@ def verify(
         raise InputError("--profile", profile, "one of " + ", ".join(PROFILES))
     start = parse_integer(seed, "--seed")
     budget = probability(error_budget, "--error-budget")
-    for option, file in (("--html", html), ("--resume", resume)):
-        if file is not None and (necessity or update_records):
-            raise InputError(option, file, "left out with --necessity and --update-records")
-    if necessity:
-        sys.exit(OK if _drop_assumptions(names, profile, start, as_json) else FAILED)
-    claims = claims_named(names, CLAIMS)
     processes = (os.cpu_count() or 1) if jobs is None else parse_integer(jobs, "--jobs", 1)
+    for mode, on in (("--necessity", necessity), ("--update-records", update_records)):
+        if on:
+            refuse(f"left out with {mode}", "html", "tightness", "error_budget")
+    if necessity:
+        refuse("left out with --necessity", "update_records")
+        good = _drop_assumptions(names, profile, start, processes, resume, as_json=as_json)
+        sys.exit(OK if good else FAILED)
+    claims = claims_named(names, CLAIMS)
     if update_records:
+        refuse("left out with --update-records", "resume")
         claims = [claim for claim in claims if claim.searched]
         _update_records(claims, profile, start, processes, as_json)
         return
     if html is not None:
         check_page(html)
-    costs = html is not None or (as_json and not names)
     run = describe_run(len(claims), profile, start, budget)
     kept = None if resume is None else Kept(resume, run, [c.identifier for c in claims])
-    results = _verified(claims, run, processes, kept, costs=costs, echo=as_json)
+    wanted = set() if kept is None else set(kept.others)  # what is there stays
+    if html is not None or (as_json and not names):
+        wanted.add("queries")
     if tightness and as_json:
-        print_json({"tightness": [_tightness(v) for v in results.by_tightness]})
+        wanted.add("tightness")
+    results = _verified(claims, run, processes, kept, wanted, echo=as_json)
     if not as_json:
         show_results(results, tightness=tightness)
     if html is not None:
@@ -162,7 +178,13 @@ def verify(
 
 
 def _verified(
-    claims: list[Claim], run: Value, processes: int, kept: Kept | None, *, costs: bool, echo: bool
+    claims: list[Claim],
+    run: Value,
+    processes: int,
+    kept: Kept | None,
+    wanted: Collection[str],
+    *,
+    echo: bool,
 ) -> Results:
     """Verify claims; return what :func:`read_results` would return of the lines.
 
@@ -171,14 +193,14 @@ def _verified(
     Args:
         claims, run, processes: of the run.
         kept: holds what an earlier run found, and is to hold what this one does.
-        costs: measure what learning costs, too.
+        wanted: which lines besides those of run, claims and end: queries, tightness.
         echo: print each line as soon as it and those before it are known.
     """
     lines: list[str] = []
     done = {} if kept is None else dict(kept.verdicts)
     left = [claim for claim in claims if claim.identifier not in done]
     board = Board(len(left))
-    line = Line("verifying", also=lambda seconds: _state(board, left, len(claims), seconds))
+    line = _line("verifying", board, [c.identifier for c in left], len(claims), "claim")
 
     def write(value: Value) -> None:
         lines.append(json.dumps(value, allow_nan=False))
@@ -211,20 +233,19 @@ def _verified(
                 while claim.identifier not in done:
                     next(verdicts)
                 write(done[claim.identifier])
-            if costs:
+            if "queries" in wanted:
                 queries = None if kept is None else kept.queries
                 if queries is None:
                     queries = measure_costs(run["seed"], tell)
                     if kept is not None:
                         kept.add({"queries": queries})
                 write({"queries": queries})
+            if "tightness" in wanted:
+                found = by_tightness(done[claim.identifier] for claim in claims)
+                write({"tightness": [_tightness(v) for v in found]})
     except KeyboardInterrupt:
-        so_far = f"interrupted; {len(done)} of {counted(len(claims), 'claim')}"
-        again = "with --resume FILE it would go on"
-        end = f"were done: the same command with the same seed starts over; {again}"
-        if kept is not None:
-            end = f"are in {kept.path}: the same command goes on from there"
-        click.echo(f"{so_far} {end}", err=True)
+        so_far = f"{len(done)} of {counted(len(claims), 'claim')}"
+        _say_how_to_resume(so_far, None if kept is None else kept.path)
         sys.exit(INTERRUPTED)
     write({"end": {"seconds": round(time.perf_counter() - began, 3)}})
     if kept is not None:
@@ -232,36 +253,83 @@ def _verified(
     return parse_results(lines, "results")
 
 
-def _state(board: Board, left: Sequence[Claim], claims: int, seconds: float) -> str:
-    """Return what is being tried, in words."""
-    tried = board.tried
-    names = []
-    for place, runs, failures in board.at_work():
-        watched = f" ({counted(runs, 'run')}, {failures:,} failed)" if runs else ""
-        names.append(left[place].identifier + watched)
-    return "; ".join(
-        [
-            f"{claims - len(left) + board.done:,} of {counted(claims, 'claim')} done",
-            f"{counted(tried, 'instance')}, {tried / max(seconds, 0.1):,.0f}/s",
-            *([", ".join(names)] if names else []),
-        ]
-    )
+def _say_how_to_resume(so_far: str, resume: str | None) -> None:
+    """Say what is done after an interrupt, and whether it was kept."""
+    end = "were done: the same command starts over; with --resume FILE it would go on"
+    if resume is not None:
+        end = f"are in {resume}: the same command goes on from there"
+    click.echo(f"interrupted; {so_far} {end}", err=True)
 
 
-def _drop_assumptions(names: tuple[str, ...], profile: str, start: int, as_json: bool) -> bool:
+def _line(what: str, board: Board, left: Sequence[str], total: int, thing: str) -> Line:
+    """Return a line that says what is being tried.
+
+    Args:
+        what: the work, in words.
+        board: of what is left.
+        left: its names.
+        total: how many there are in all.
+        thing: what is counted.
+    """
+
+    def state(seconds: float) -> str:
+        tried = board.tried
+        names = []
+        for place, runs, failures in board.at_work():
+            watched = f" ({counted(runs, 'run')}, {failures:,} failed)" if runs else ""
+            names.append(left[place] + watched)
+        return "; ".join(
+            [
+                f"{total - len(left) + board.done:,} of {counted(total, thing)} done",
+                f"{counted(tried, 'instance')}, {tried / max(seconds, 0.1):,.0f}/s",
+                *([", ".join(names)] if names else []),
+            ]
+        )
+
+    return Line(what, also=state)
+
+
+def _drop_assumptions(
+    names: tuple[str, ...],
+    profile: str,
+    start: int,
+    processes: int,
+    resume: str | None,
+    *,
+    as_json: bool,
+) -> bool:
     """Print what becomes of claims without their assumptions; return if all is as expected."""
     known = {n.claim: CLAIMS[n.claim] for n in NECESSITIES}
     wanted = {claim.identifier for claim in claims_named(names, known)}
     chosen = [n for n in NECESSITIES if n.claim in wanted]
-    verdicts: list[NecessityVerdict] = []
+    run = {"necessity": len(chosen), "profile": profile, "seed": start, "versions": versions()}
+    kept = None if resume is None else KeptNecessities(resume, run, chosen)
+    done = {} if kept is None else kept.verdicts
+    left = [n for n in chosen if n.identifier not in done]
+    board, identifiers = Board(len(left)), [n.identifier for n in left]
+    line = _line("dropping assumptions", board, identifiers, len(chosen), "assumption")
+
+    def work(necessity: Necessity) -> Value:
+        return drop(necessity, profile=profile, start=start).as_json()
+
+    def keep(place: int, value: Value) -> None:
+        done[identifiers[place]] = restored(value, [left[place]], identifiers[place])
+        if kept is not None:
+            kept.add(value)
+
     began = time.perf_counter()
-    with progress("dropping assumptions") as line, between_instances():
-        line.tell(chosen[0].assumption, 0, len(chosen))
-        for verdict in drop_all(chosen, profile=profile, start=start):
-            line.tell(f"last {verdict.necessity.assumption}", len(verdicts) + 1, len(chosen))
-            verdicts.append(verdict)
-            if as_json:
-                click.echo(json.dumps(verdict.as_json()))
+    spread_out = spread(work, left, processes, board=board, done=keep)
+    try:
+        with shown_line(line), between_instances():
+            for necessity in chosen:
+                while necessity.identifier not in done:
+                    next(spread_out)
+                if as_json:
+                    click.echo(json.dumps(done[necessity.identifier].as_json()))
+    except KeyboardInterrupt:
+        _say_how_to_resume(f"{len(done)} of {counted(len(chosen), 'assumption')}", resume)
+        sys.exit(INTERRUPTED)
+    verdicts = [done[n.identifier] for n in chosen]
     if not as_json:
         show(necessity_table(verdicts))
         for verdict in verdicts:
@@ -295,7 +363,7 @@ def _update_records(
 
     found = table("records", "claim", "ratio on record", "now")
     board = Board(len(claims))
-    line = Line("searching", also=lambda seconds: _state(board, claims, len(claims), seconds))
+    line = _line("searching", board, [c.identifier for c in claims], len(claims), "claim")
     with shown_line(line), between_instances():
         spread_out = spread(work, claims, processes, board=board)
         for claim, (old, new) in zip(claims, spread_out, strict=True):
@@ -323,7 +391,8 @@ def report(results: str, tightness: bool, html: str | None, as_json: bool) -> No
         check_page(html)
     found = read_results(results)
     if as_json:
-        print_json(found.summary())
+        rows = {"tightness": [_tightness(v) for v in found.by_tightness]} if tightness else {}
+        print_json({**found.summary(), **rows})
     else:
         show_results(found, tightness=tightness)
     if html is not None:
@@ -372,6 +441,8 @@ def theorem(
     }
     model = enumerable_target(target)
     exact = arguments["xi"] <= 0
+    if exact:
+        refuse("left out, or used with --xi", "noise", "alpha")
     errs = ("none" if exact else noise, arguments["xi"], arguments["seed"])
     with (
         opened(journal, max_calls) as asks,

@@ -26,7 +26,6 @@ from operator import index
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -40,7 +39,7 @@ from llr.models.isan import Isan
 from llr.numbers.balls import Real
 from llr.numbers.perturbations import NOISES
 from llr.numbers.rational import ZERO, RationalRow, fraction, rational, text
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2, LogitUnit
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import LogitOracle, ModelOracle
 from properties.claim import PROFILES, Measurement, search
@@ -293,8 +292,7 @@ def small_targets(
         return isans(horizons=t, alphabet_sizes=k, dimensions=(1, 2))
 
     def rational_isans(t: Span, k: Span) -> SearchStrategy[Isan]:
-        unit = LogitUnit(fmpq(2))
-        return isans(horizons=t, alphabet_sizes=k, dimensions=(1, 1), units=(unit,), integers=True)
+        return isans(horizons=t, alphabet_sizes=k, dimensions=(1, 1), units=(LN2,), integers=True)
 
     def tables(t: Span, k: Span) -> SearchStrategy[TabulatedModel]:
         return tabulated_models(horizons=t, alphabet_sizes=k)
@@ -381,7 +379,7 @@ class Boundary:
 
 
 @dataclass(frozen=True)
-class Promise:
+class Demand:
     """What a learner is asked for: epsilon, delta, and the xi that it is told."""
 
     epsilon: Fraction
@@ -390,7 +388,7 @@ class Promise:
 
 
 @dataclass(frozen=True)
-class Trial:
+class Attempt:
     """One run of a learner.
 
     Attributes:
@@ -437,20 +435,20 @@ def _other_chance(number: int) -> Iterator[None]:
 
 
 def _attempt(
-    learner: Learner, target: Target, boundary: Boundary, promise: Promise, seed: int
-) -> Trial:
+    learner: Learner, target: Target, boundary: Boundary, demand: Demand, seed: int
+) -> Attempt:
     """Run the learner once and read its model at every prefix, twice."""
     model = target.model
-    trial = Trial(target, boundary, None, {}, [], [])
+    attempt = Attempt(target, boundary, None, {}, [], [])
     try:
         learned = learner(
             boundary,
             alphabet_size=model.alphabet_size,
             horizon=model.horizon,
             unit=model.unit,
-            epsilon=promise.epsilon,
-            delta=promise.delta,
-            xi=promise.xi,
+            epsilon=demand.epsilon,
+            delta=demand.delta,
+            xi=demand.xi,
             seed=seed,
         )
         boundary.learning = False
@@ -458,14 +456,14 @@ def _attempt(
             answer, again = (tuple(learned.logits(prefix)) for _ in range(2))
             row, complaint = _parsed(answer, model.alphabet_size)
             if row is not None:
-                trial.rows[prefix] = row
+                attempt.rows[prefix] = row
             if complaint:
-                trial.misshapen.append(f"logits({prefix}) = {shorten(answer)} {complaint}")
+                attempt.misshapen.append(f"logits({prefix}) = {shorten(answer)} {complaint}")
             if answer != again:
-                trial.unstable.append(prefix)
+                attempt.unstable.append(prefix)
     except Exception as error:  # whatever a learner raises is a finding, not an accident of ours
-        return replace(trial, error=error)
-    return trial
+        return replace(attempt, error=error)
+    return attempt
 
 
 CENTRED = Fraction(1, 10**9)
@@ -556,7 +554,7 @@ class _Suite:
         self._learner = learner
         self._examples = examples
         self._seed = seed
-        self._trials: dict[tuple[str, str, int], Trial] = {}
+        self._known: dict[tuple[str, str, int], Attempt] = {}
         self._verdicts: dict[tuple[str, str], str | None] = {}
         self._runs_made = 0
         self._attempts = 1
@@ -637,8 +635,8 @@ class _Suite:
 
     def _counted(self) -> str:
         """Say what all runs asked so far, and what exhaustive tabulation would have asked."""
-        asked = [trial.boundary.asked for trial in self._trials.values()]
-        exhaustive = sum(len(trial.rows) for trial in self._trials.values())
+        asked = [attempt.boundary.asked for attempt in self._known.values()]
+        exhaustive = sum(len(attempt.rows) for attempt in self._known.values())
         return (
             f"{len(asked)} runs asked for {sum(map(len, asked))} prefixes, "
             f"{sum(len(set(run)) for run in asked)} of them distinct; "
@@ -647,20 +645,20 @@ class _Suite:
 
     # -- runs -----------------------------------------------------------------------------------
 
-    def _trial(self, case: Case, oracle: str, place: int = 0) -> Trial:
+    def _tried(self, case: Case, oracle: str, place: int = 0) -> Attempt:
         """Return run number ``place`` with an "exact", "shifted" or "noisy" oracle."""
         how = case.key if oracle == "noisy" else case.target.key
         key = (oracle, how, place)
-        if key not in self._trials:
+        if key not in self._known:
             noisy = oracle == "noisy"
             boundary = self._boundary(
                 case.target, case if noisy else None, shifted=oracle == "shifted"
             )
-            promise = Promise(EPSILON, SEARCH_DELTA, case.xi if noisy else Fraction(0))
-            self._trials[key] = self._attempt(
-                case.target, boundary, promise, self._fresh(oracle, how, place)
+            demand = Demand(EPSILON, SEARCH_DELTA, case.xi if noisy else Fraction(0))
+            self._known[key] = self._attempt(
+                case.target, boundary, demand, self._fresh(oracle, how, place)
             )
-        return self._trials[key]
+        return self._known[key]
 
     def _boundary(
         self,
@@ -679,10 +677,10 @@ class _Suite:
             oracle, model.alphabet_size, model.horizon, shifted=shifted, fails_at=fails_at
         )
 
-    def _attempt(self, target: Target, boundary: Boundary, promise: Promise, seed: int) -> Trial:
+    def _attempt(self, target: Target, boundary: Boundary, demand: Demand, seed: int) -> Attempt:
         self._runs_made += 1
         with _other_chance(self._runs_made):
-            return _attempt(self._learner, target, boundary, promise, seed)
+            return _attempt(self._learner, target, boundary, demand, seed)
 
     def _fresh(self, *what: object) -> int:
         """Return a seed that is fixed by its purpose, as if it were drawn afresh for each."""
@@ -692,39 +690,39 @@ class _Suite:
     # -- checks ---------------------------------------------------------------------------------
 
     def _runs(self, case: Case) -> str:
-        error = self._trial(case, "exact").error
+        error = self._tried(case, "exact").error
         return "" if error is None else f"it raised {_shown(error)}"
 
     def _rows(self, case: Case) -> str | None:
-        trial = self._trial(case, "exact")
-        return None if trial.error else "; ".join(trial.misshapen[:1])
+        attempt = self._tried(case, "exact")
+        return None if attempt.error else "; ".join(attempt.misshapen[:1])
 
     def _queries(self, case: Case) -> str | None:
-        boundary = self._trial(case, "exact").boundary
+        boundary = self._tried(case, "exact").boundary
         if boundary.illegal:
             return f"it asked for {shorten(boundary.illegal[0])}"
         return "" if boundary.asked else None
 
     def _silence(self, case: Case) -> str | None:
-        trial = self._trial(case, "exact")
-        if trial.error:
+        attempt = self._tried(case, "exact")
+        if attempt.error:
             return None
-        late = trial.boundary.late
+        late = attempt.boundary.late
         return f"reading its model asked for {shorten(late[0])}" if late else ""
 
     def _seeds(self, case: Case) -> str | None:
-        trial = self._trial(case, "exact")
-        if trial.error:
+        attempt = self._tried(case, "exact")
+        if attempt.error:
             return None
-        if trial.unstable:
-            return f"two readings of one model differ at prefix {trial.unstable[0]}"
+        if attempt.unstable:
+            return f"two readings of one model differ at prefix {attempt.unstable[0]}"
         again = self._attempt(
             case.target,
             self._boundary(case.target),
-            Promise(EPSILON, SEARCH_DELTA),
+            Demand(EPSILON, SEARCH_DELTA),
             self._fresh("exact", case.target.key, 0),
         )
-        other = [p for p in case.target.rows if trial.rows.get(p) != again.rows.get(p)]
+        other = [p for p in case.target.rows if attempt.rows.get(p) != again.rows.get(p)]
         return f"two runs with one seed differ at prefix {other[0]}" if other else ""
 
     def _accuracy(self, case: Case) -> str | None:
@@ -740,16 +738,16 @@ class _Suite:
         """Ask a learner that is right with an exact oracle to be right with this one."""
         if self._accuracy(case) != "":
             return None
-        trial = self._trial(case, oracle)
-        if trial.error:
-            return f"it raised {_shown(trial.error)}"
-        return "; ".join(trial.misshapen[:1]) or self._near(case, oracle)
+        attempt = self._tried(case, oracle)
+        if attempt.error:
+            return f"it raised {_shown(attempt.error)}"
+        return "; ".join(attempt.misshapen[:1]) or self._near(case, oracle)
 
     def _near(self, case: Case, oracle: str) -> str | None:
         """Hold if some run is near enough; a sound one misses with probability at most delta."""
         missed = []
         for place in range(self._attempts):
-            apart = self._trial(case, oracle, place).distance
+            apart = self._tried(case, oracle, place).distance
             if apart is None:
                 return None
             if apart <= EPSILON:
@@ -758,21 +756,21 @@ class _Suite:
         return f"all of {self._attempts} runs missed: TV = {', '.join(missed)}"
 
     def _errors(self, case: Case) -> str | None:
-        whole = self._trial(case, "exact")
+        whole = self._tried(case, "exact")
         if whole.error or not whole.boundary.asked:
             return None
         place = case.fails_at % len(whole.boundary.asked)
-        trial = self._attempt(
+        attempt = self._attempt(
             case.target,
             self._boundary(case.target, fails_at=place),
-            Promise(EPSILON, SEARCH_DELTA),
+            Demand(EPSILON, SEARCH_DELTA),
             self._fresh("exact", case.target.key, 0),
         )
-        if not trial.boundary.failed:
+        if not attempt.boundary.failed:
             return None
-        if isinstance(trial.error, OracleError):
+        if isinstance(attempt.error, OracleError):
             return ""
-        became = "was swallowed" if trial.error is None else f"became {_shown(trial.error)}"
+        became = "was swallowed" if attempt.error is None else f"became {_shown(attempt.error)}"
         return f"the error at query {place + 1} {became}"
 
     # -- repeated runs --------------------------------------------------------------------------
@@ -784,14 +782,14 @@ class _Suite:
         critical = least_refuting(RUNS, REPEATED_DELTA, risk)
         rate = detectable_rate(RUNS, critical)
         statement = f"TV > {EPSILON} in at most {REPEATED_DELTA} of all runs"
-        promise = Promise(EPSILON, REPEATED_DELTA)
+        demand = Demand(EPSILON, REPEATED_DELTA)
         tried, missed = 0, []
         for target in targets:
             misses = 0
             for place in range(RUNS):
                 seed = self._fresh("repeated", target.key, place)
-                trial = self._attempt(target, self._boundary(target), promise, seed)
-                apart = trial.distance
+                attempt = self._attempt(target, self._boundary(target), demand, seed)
+                apart = attempt.distance
                 if apart is None:
                     detail = "not tested: a run ended without a whole model"
                     return CheckResult("confidence", statement, False, tried, detail)

@@ -18,14 +18,11 @@ from functools import lru_cache
 from itertools import product
 
 import numpy as np
-from flint import fmpq
 from numpy.typing import NDArray
 
 from llr.errors import InputError
 from llr.models.isan import Isan
-from llr.numbers.units import LogitUnit
-
-LN2 = LogitUnit(fmpq(2))
+from llr.numbers.units import LN2, LogitUnit
 
 STEPS = {"quick": 1000, "ci": 100, "nightly": 1}
 """Which tables with T = 3 each profile takes: every 1000th, every 100th, all."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from hypothesis.strategies import SearchStrategy
 from llr.errors import InputError
 from llr.screen import table
 from properties.claim import PROFILES, Check, Measurement, search, shown
+from properties.results import MAYBE, NUMBER, TEXT, WHOLE, check_fields
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,11 @@ class Necessity:
     remark: str
     expected: str = "needed"
     examples: int = 1500
+
+    @property
+    def identifier(self) -> str:
+        """What tells it from others."""
+        return f'{self.claim} without "{self.assumption}"'
 
 
 @dataclass(frozen=True)
@@ -144,12 +150,33 @@ def drop(necessity: Necessity, *, profile: str = "ci", start: int = 0) -> Necess
     )
 
 
-def drop_all(
-    necessities: Sequence[Necessity], *, profile: str = "ci", start: int = 0
-) -> Iterator[NecessityVerdict]:
-    """Yield the verdicts in order."""
-    for necessity in necessities:
-        yield drop(necessity, profile=profile, start=start)
+_FIELDS = {
+    **dict.fromkeys(("assumption", "claim", "verdict", "expected", "counterexample"), TEXT),
+    **dict.fromkeys(("tried", "seed"), WHOLE),
+    **dict.fromkeys(("measured", "bound"), NUMBER + MAYBE),
+    "control_found_after": WHOLE + MAYBE,
+    "seconds": NUMBER,
+}
+
+
+def restored(value: Any, known: Iterable[Necessity], where: str) -> NecessityVerdict:
+    """Return the verdict of which a JSON value was made.
+
+    Args:
+        value: see :meth:`NecessityVerdict.as_json`.
+        known: what it may be about.
+        where: it was found, for messages.
+
+    Raises:
+        InputError: the value has another form, or is about something else.
+    """
+    check_fields(value, _FIELDS, where)
+    for necessity in known:
+        if (necessity.claim, necessity.assumption) == (value["claim"], value["assumption"]):
+            names = ("verdict", "tried", "counterexample", "measured", "bound")
+            rest = ("control_found_after", "seed", "seconds")
+            return NecessityVerdict(necessity, *(value[name] for name in (*names, *rest)))
+    raise InputError(where, value["assumption"], "an assumption of the claims of this run")
 
 
 def necessity_table(verdicts: Sequence[NecessityVerdict]) -> rich.table.Table:
@@ -172,9 +199,8 @@ def necessity_table(verdicts: Sequence[NecessityVerdict]) -> rich.table.Table:
 
 def outcome(verdict: NecessityVerdict) -> str:
     """Return what the search found, in a sentence or two."""
-    without = f'{verdict.necessity.claim} without "{verdict.necessity.assumption}"'
     if verdict.counterexample:
         found = f"smallest counterexample: {verdict.counterexample}"
     else:
         found = f"{verdict.verdict} in {verdict.tried} tries"
-    return f"{without} ({verdict.necessity.remark}): {found}"
+    return f"{verdict.necessity.identifier} ({verdict.necessity.remark}): {found}"

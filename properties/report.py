@@ -18,8 +18,8 @@ from llr.models.files import check_writable, write_text
 from llr.numbers.rational import parse
 from properties.claim import GRADES
 from properties.instances import decode
-from properties.results import Results, Value, passed, ratio, short_source, worst
-from properties.svg import Line, bars, chart
+from properties.results import Results, Value, is_false, passed, ratio, short_source, worst
+from properties.svg import Curve, bars, chart
 from properties.typeset import instance, statement
 
 TEMPLATE = Path(__file__).parent / "templates" / "report.html"
@@ -92,8 +92,8 @@ def page(results: Results) -> str:
         attained=[v for v in results.by_tightness if v["worst_ratio"] == 1],
         nearest=[v for v in results.by_tightness if v["worst_ratio"] < 1][:NEAREST],
         silent=[v for v in results.verdicts if v["slack"] is None],
-        slips=[(v, corrected(v, results)) for v in refuted if _is_false(v)],
-        strayed=[v for v in refuted if not _is_false(v)],
+        slips=[(v, corrected(v, results)) for v in refuted if is_false(v["source"])],
+        strayed=[v for v in refuted if not is_false(v["source"])],
         grades=[
             (grade, ABOUT_GRADES[grade], [v for v in results.verdicts if v["grade"] == grade])
             for grade in GRADES
@@ -115,12 +115,6 @@ def _jinja(value: str) -> Any:
 
 
 # -- what the page says -------------------------------------------------------------------------
-
-
-def _is_false(verdict: Value) -> bool:
-    """True for what is false as printed; other claims to be refuted are true in their place."""
-    found: bool = verdict["source"].endswith("; false")
-    return found
 
 
 def corrected(verdict: Value, results: Results) -> list[Value]:
@@ -212,7 +206,7 @@ def costs_chart(queries: Value) -> str:
         {**p, "all": p["learning"] + p["certifying"]} for p in queries["points"]
     ]
     lines = [
-        Line(label, style, shape, [(p["horizon"], p[key]) for p in points if p[key]])
+        Curve(label, style, shape, [(p["horizon"], p[key]) for p in points if p[key]])
         for key, label, style, shape in COSTS
     ]
     last = points[-1]

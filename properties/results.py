@@ -144,6 +144,11 @@ def short_source(source: str) -> str:
     return match.group(0).replace("inside ", "") if match else "ours"
 
 
+def is_false(source: str) -> bool:
+    """True if a source says so: other claims to be refuted are true in their place."""
+    return source.endswith("; false")
+
+
 def describe_run(claims: int, profile: str, seed: int, error_budget: fmpq) -> Value:
     """Return the content of the first line.
 
@@ -157,11 +162,16 @@ def describe_run(claims: int, profile: str, seed: int, error_budget: fmpq) -> Va
         "profile": profile,
         "seed": seed,
         "error_budget": text(error_budget),
-        "versions": {
-            "llr": llr.__version__,
-            "Python": platform.python_version(),
-            **{name: _version(name) for name in PACKAGES},
-        },
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of all that results may depend on."""
+    return {
+        "llr": llr.__version__,
+        "Python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
     }
 
 
@@ -174,44 +184,44 @@ def _version(package: str) -> str:
 
 # -- reading ------------------------------------------------------------------------------------
 
-_TEXT, _RATIONAL, _WHOLE, _NUMBER = "a text", 'a rational "p/q"', "an integer >= 0", "a number"
+TEXT, _RATIONAL, WHOLE, NUMBER = "a text", 'a rational "p/q"', "an integer >= 0", "a number"
 _FLAG, _LIST, _OBJECT = "true or false", "a list", "an object"
-_MAYBE = " or null"
+MAYBE = " or null"
 
 _RUN = {
-    "format": _WHOLE,
-    "claims": _WHOLE,
-    "profile": _TEXT,
-    "seed": _WHOLE,
+    "format": WHOLE,
+    "claims": WHOLE,
+    "profile": TEXT,
+    "seed": WHOLE,
     "error_budget": _RATIONAL,
     "versions": _OBJECT,
 }
 _VERDICT = {
-    **dict.fromkeys(("claim", "title", "source", "mark", "grade", "verdict", "expected"), _TEXT),
-    **dict.fromkeys(("worst_instance", "counterexample"), _TEXT),
-    **dict.fromkeys(("seed", "tried"), _WHOLE),
-    **dict.fromkeys(("worst_ratio", "slack", "record"), _NUMBER + _MAYBE),
-    **dict.fromkeys(("measured", "bound"), _TEXT + _MAYBE),
+    **dict.fromkeys(("claim", "title", "source", "mark", "grade", "verdict", "expected"), TEXT),
+    **dict.fromkeys(("worst_instance", "counterexample"), TEXT),
+    **dict.fromkeys(("seed", "tried"), WHOLE),
+    **dict.fromkeys(("worst_ratio", "slack", "record"), NUMBER + MAYBE),
+    **dict.fromkeys(("measured", "bound"), TEXT + MAYBE),
     **dict.fromkeys(("statements", "twins"), _LIST),
-    "seconds": _NUMBER,
+    "seconds": NUMBER,
 }
-_STATEMENT = dict.fromkeys(("statement", "mark", "summary"), _TEXT)
-_TWIN = {"name": _TEXT, "refuted": _FLAG, "tried": _WHOLE, "counterexample": _TEXT}
+_STATEMENT = dict.fromkeys(("statement", "mark", "summary"), TEXT)
+_TWIN = {"name": TEXT, "refuted": _FLAG, "tried": WHOLE, "counterexample": TEXT}
 _STATISTICS = {
     **dict.fromkeys(("delta", "share_of_error_budget", "detectable_rate", "power"), _RATIONAL),
-    **dict.fromkeys(("most_runs", "runs", "failures"), _WHOLE),
-    "log10_capital": _NUMBER,
+    **dict.fromkeys(("most_runs", "runs", "failures"), WHOLE),
+    "log10_capital": NUMBER,
 }
 _QUERIES = {
-    "family": _TEXT,
+    "family": TEXT,
     **dict.fromkeys(("epsilon", "delta"), _RATIONAL),
-    **dict.fromkeys(("alphabet_size", "rank", "seed"), _WHOLE),
+    **dict.fromkeys(("alphabet_size", "rank", "seed"), WHOLE),
     "points": _LIST,
 }
 _POINT = {
-    **dict.fromkeys(("horizon", "learning", "certifying", "tabulation"), _WHOLE),
-    **dict.fromkeys(("counting_limit", "explicit_bound", "printed_term"), _NUMBER),
-    "algorithm_1": _WHOLE + _MAYBE,
+    **dict.fromkeys(("horizon", "learning", "certifying", "tabulation"), WHOLE),
+    **dict.fromkeys(("counting_limit", "explicit_bound", "printed_term"), NUMBER),
+    "algorithm_1": WHOLE + MAYBE,
     "accepted": _FLAG,
 }
 
@@ -254,7 +264,7 @@ def parse_results(lines: Sequence[str], name: str) -> Results:
         if len(value) != 1 or kind not in ("run", "queries", "end", "tightness") or kind in single:
             raise InputError(where, value, "a claim, or the only run, queries, tightness or end")
         if kind in _SINGLE:
-            _check(value[kind], _SINGLE[kind], f"{kind} in {where}")
+            check_fields(value[kind], _SINGLE[kind], f"{kind} in {where}")
         single[kind] = value[kind]
     if "run" not in single:
         raise InputError(name, "no run", 'the output of llr verify --json, with a line {"run": ..}')
@@ -268,7 +278,7 @@ def parse_results(lines: Sequence[str], name: str) -> Results:
     )
 
 
-_SINGLE = {"run": _RUN, "queries": _QUERIES, "end": {"seconds": _NUMBER}}
+_SINGLE = {"run": _RUN, "queries": _QUERIES, "end": {"seconds": NUMBER}}
 
 
 def _check_rest(single: dict[str, Value], name: str) -> None:
@@ -278,24 +288,24 @@ def _check_rest(single: dict[str, Value], name: str) -> None:
         raise InputError(f"format in {name}", run["format"], "1")
     for package, found in run["versions"].items():
         if not isinstance(found, str):
-            raise InputError(f"version of {package} in {name}", found, _TEXT)
+            raise InputError(f"version of {package} in {name}", found, TEXT)
     if queries is not None:
         if not queries["points"]:
             raise InputError(f"points in {name}", queries["points"], "at least one point")
         for point in queries["points"]:
-            _check(point, _POINT, f"points in {name}")
+            check_fields(point, _POINT, f"points in {name}")
             for key in ("horizon", "learning", "tabulation", "counting_limit", "explicit_bound"):
                 if not point[key] > 0:
                     raise InputError(f"{key} in {name}", point[key], "positive")
 
 
 def _check_verdict(value: Value, where: str) -> None:
-    _check(value, _VERDICT, where)
+    check_fields(value, _VERDICT, where)
     if value["grade"] not in GRADES:
         raise InputError(f"grade in {where}", value["grade"], "one of " + ", ".join(GRADES))
     for part, fields in (("statements", _STATEMENT), ("twins", _TWIN)):
         for item in value[part]:
-            _check(item, fields, f"{part} in {where}")
+            check_fields(item, fields, f"{part} in {where}")
     for key in ("worst_value", "counterexample_value"):
         try:
             decode(value.get(key))
@@ -303,10 +313,10 @@ def _check_verdict(value: Value, where: str) -> None:
             name = f"{error.argument} of {key} in {where}"
             raise InputError(name, error.value, error.expected) from None
     if "statistics" in value:
-        _check(value["statistics"], _STATISTICS, f"statistics in {where}")
+        check_fields(value["statistics"], _STATISTICS, f"statistics in {where}")
 
 
-def _check(value: object, fields: dict[str, str], where: str) -> None:
+def check_fields(value: object, fields: dict[str, str], where: str) -> None:
     """Raise InputError unless a value is an object with these fields, of these kinds."""
     if not isinstance(value, dict):
         raise InputError(where, value, "a JSON object")
@@ -318,18 +328,18 @@ def _check(value: object, fields: dict[str, str], where: str) -> None:
 
 
 def _is(value: object, wanted: str) -> bool:
-    if wanted.endswith(_MAYBE):
-        return value is None or _is(value, wanted.removesuffix(_MAYBE))
-    if wanted == _TEXT:
+    if wanted.endswith(MAYBE):
+        return value is None or _is(value, wanted.removesuffix(MAYBE))
+    if wanted == TEXT:
         return isinstance(value, str)
     if wanted == _RATIONAL:
         with suppress(InputError):
             return parse(value) is not None
         return False
-    if wanted == _WHOLE:
+    if wanted == WHOLE:
         return type(value) is int and 0 <= value < 10**30
     if wanted == _FLAG:
         return isinstance(value, bool)
-    if wanted == _NUMBER:
+    if wanted == NUMBER:
         return isinstance(value, int | float) and type(value) is not bool and isfinite(value)
     return isinstance(value, list if wanted == _LIST else dict)

@@ -23,7 +23,7 @@ SHAPES = {
 
 
 @dataclass(frozen=True)
-class Line:
+class Curve:
     """One curve of a chart.
 
     Attributes:
@@ -40,7 +40,7 @@ class Line:
 
 
 def chart(
-    identifier: str, title: str, description: str, across: str, up: str, lines: Sequence[Line]
+    identifier: str, title: str, description: str, across: str, up: str, lines: Sequence[Curve]
 ) -> str:
     """Return a chart on logarithmic axes.
 
@@ -161,7 +161,7 @@ def _figure(
     )
 
 
-def _name(line: Line, x: float, y: float, *, anchor: str) -> str:
+def _name(line: Curve, x: float, y: float, *, anchor: str) -> str:
     """Return the name of a line, in its colour."""
     place = f'x="{_at(x)}" y="{_at(y)}" text-anchor="{anchor}"'
     return f'<text class="{line.style}" {place}>{escape(line.label)}</text>'

@@ -156,6 +156,8 @@ def spectra(
     Raises:
         InputError: the smallest sub-sample would have fewer than 2 histories or no stem.
         ViolationError: Fact B.2 fails.
+
+    Source: [P] Eq. 2 and Fig. 1; [S] sec. 3.
     """
     parts = 1 << halvings
     if m.shape[0] < 2 * parts or m.shape[1] < parts:

@@ -40,6 +40,7 @@ from llr.screen import (
     print_json,
     progress,
     quiet_option,
+    refuse,
     seed_option,
     show,
     table,
@@ -83,7 +84,7 @@ MAX_FLOAT_NODES = 1 << 12
     "--samples",
     default=str(api.SAMPLES),
     show_default=True,
-    help="Words per cut for the first spanners.",
+    help="Printed: words per cut for the first spanners.",
 )
 @click.option(
     "--max-epochs", default=str(api.MAX_EPOCHS), show_default=True, help="Where to give up."
@@ -151,6 +152,12 @@ def learn(
             (calls, "--calls"),
         )
     )
+    if algorithm != api.SHARED:
+        refuse(f"left out, or used with --algorithm {api.SHARED}", "calls")
+    else:
+        refuse(f"left out with --algorithm {api.SHARED}: it has one epoch", "max_epochs")
+    if algorithm != "printed":
+        refuse("left out, or used with --algorithm printed", "samples")
     limit_rank = rank if rank in (None, "spectrum") else parse_integer(rank, "--rank", 1)
     model = opened_target(target)
     accuracy = api.allowed_noise(xi, api.probability(epsilon, "epsilon"), model.horizon)

@@ -30,6 +30,7 @@ from llr.screen import (
     print_json,
     progress,
     quiet_option,
+    refuse,
     seed_option,
     show,
     table,
@@ -156,6 +157,8 @@ def lingen(
     start = parse_integer(seed, "--seed")
     if not written and not many:
         raise InputError("--prompt", "", "given, or --prompts")
+    if not many:
+        refuse("left out, or used with --prompts", "length")
     if plot is not None:
         plots.check_folder("--plot", plot, (plots.HISTORIES,))
     readable = None if file is None else _read(file)

@@ -50,12 +50,13 @@ def sample(
     n = parse_integer(number, "-n", 1)
     start = parse_integer(seed, "--seed")
     rng = np.random.default_rng(start)
+    what = f"drawing from {target}"
     if fast:
         if not isinstance(model, Isan):
             raise InputError("--fast", target, "used with an ISAN")
-        words = [tuple(word) for word in Network(model).words(n, rng).tolist()]
+        with progress(what) as line:
+            words = [tuple(word) for word in Network(model).words(n, rng, line.tell).tolist()]
     else:
-        what = f"drawing from {target}"
         if real:
             with opened(journal, max_calls) as asks, progress(what, asks.counts):
                 oracle = asks.oracle(model, FLOAT64, {"target": target})

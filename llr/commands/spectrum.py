@@ -194,6 +194,8 @@ def read_plan(model: LanguageModel, written: Mapping[str, str | None]) -> Plan:
         error=positive(written["error"], "--error"),
         seed=parse_integer(given("seed"), "--seed"),
     )
+    if plan.error is not None and not plan.cuts:
+        raise InputError("--error", written["error"], "left out with --cuts none")
     smallest = min(plan.histories // 2, plan.futures) >> plan.halvings
     if plan.halvings > 30 or smallest < 1:
         raise InputError("--sizes", plan.halvings + 1, "few enough for the histories and futures")

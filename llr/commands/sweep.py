@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -26,6 +26,7 @@ from llr.screen import (
     parse_integer,
     print_json,
     quiet_option,
+    refuse,
     say,
     show,
     table,
@@ -56,7 +57,7 @@ SUFFIX = ".db"
 @click.option("--workers", default=None, metavar="N", help="loky: processes; default one per core.")
 @click.option("--address", default=None, metavar="tcp://HOST:PORT", help="dask: its scheduler.")
 @click.option("--retry", is_flag=True, help="Do the tasks again that failed.")
-@click.option("--status", is_flag=True, help="Show how far it is, and do nothing.")
+@click.option("--status", is_flag=True, help="Show how far it is, and do nothing, with any engine.")
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @quiet_option
 @json_option
@@ -76,6 +77,8 @@ def sweep(
     Each row is kept as it comes: the same command goes on where another one was stopped or killed.
     Exit 0 if every task has a row and none failed, else 1.
     """
+    if status:
+        refuse("left out with --status", "retry", "plot")
     wanted = read_spec(spec)
     tasks = _engine(engine, workers, address)
     path = str(Path(spec).with_suffix(SUFFIX)) if results is None else results
@@ -90,25 +93,38 @@ def sweep(
     if status:
         _show_status(path, spec, wanted, as_json)
         return
-    with Results(path) as kept:
+    with Results(path) as kept, _resumable(wanted, kept):
         if retry:
             kept.forget_failed(wanted.keys)
         _work(wanted, kept, tasks)
         found = kept.read()
-    done = {key: found[key] for key in wanted.keys}
-    others = [r.version for r in done.values() if r.version != __version__]
-    if others:
-        versions = ", ".join(sorted(set(others)))
-        what = f"{counted(len(others), 'task')} in {path} were done by another version of llr"
-        say(f"{what} than {__version__}: {versions}")
-    if as_json:
-        for value in rows_as_json(wanted, done):
-            print_json(value)
-    else:
-        _report(spec, wanted, done)
-    if plot is not None:
-        _draw(Path(plot), spec, wanted, done)
+        done = {key: found[key] for key in wanted.keys}
+        others = [r.version for r in done.values() if r.version != __version__]
+        if others:
+            versions = ", ".join(sorted(set(others)))
+            what = f"{counted(len(others), 'task')} in {path} were done by another version of llr"
+            say(f"{what} than {__version__}: {versions}")
+        if as_json:
+            for value in rows_as_json(wanted, done):
+                print_json(value)
+        else:
+            _report(spec, wanted, done)
+        if plot is not None:
+            _draw(Path(plot), spec, wanted, done)
     sys.exit(FAILED if any(_is_failed(result) for result in done.values()) else OK)
+
+
+@contextmanager
+def _resumable(spec: Spec, kept: Results) -> Iterator[None]:
+    """Say how to resume where the work is interrupted, or ends because of its workers."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        say(f"interrupted; {_resume(spec, kept)}")
+        raise SystemExit(INTERRUPTED) from None
+    except WorkersError:
+        say(_resume(spec, kept))
+        raise
 
 
 Engine = Callable[[Iterable[str]], Generator[engines.Sent, None, None]]
@@ -140,19 +156,12 @@ def _work(spec: Spec, kept: Results, engine: Engine) -> None:
         return
     total = len(spec.keys)
     done = total - len(left)
-    try:
-        with counted_progress("sweep") as report, closing(engine(left)) as ended:
+    with counted_progress("sweep") as report, closing(engine(left)) as ended:
+        report(done, total)
+        for key, sent in ended:
+            kept.add(key, sent)
+            done += 1
             report(done, total)
-            for key, sent in ended:
-                kept.add(key, sent)
-                done += 1
-                report(done, total)
-    except KeyboardInterrupt:
-        say(f"interrupted; {_resume(spec, kept)}")
-        raise SystemExit(INTERRUPTED) from None
-    except WorkersError:
-        say(_resume(spec, kept))
-        raise
 
 
 def _resume(spec: Spec, kept: Results) -> str:

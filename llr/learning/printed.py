@@ -273,6 +273,8 @@ class Residuals:
         ledger: asked for Lhat(h_{s,i}.y_{s:r-1}.  ) where c_{s,i} is not zero.
         table: the basis histories.
         arithmetic: of the rows.
+
+    Source: [P] test (15).
     """
 
     def __init__(self, ledger: Ledger, table: Table, arithmetic: Arithmetic) -> None:

@@ -46,6 +46,8 @@ class ChainProgram(Protocol):
     """Chain programs over one table, as an automaton over prefixes.
 
     The state of y_{1:t} knows the solution for every prefix that continues it by one token.
+
+    Source: [P] program (10).
     """
 
     @property
@@ -105,6 +107,8 @@ class ExactChainProgram:
 
     Args:
         table: rows in exact arithmetic.
+
+    Source: [P] program (10).
     """
 
     def __init__(self, table: Table) -> None:

@@ -36,6 +36,8 @@ class LanguageModel(abc.ABC):
         horizon: T >= 1, the length of every word.
         unit: what a logit of 1 means.
         arithmetic: of the logits: exact (rational) or float64.
+
+    Source: [P] Def 1.2.
     """
 
     alphabet_size: int

@@ -12,7 +12,7 @@ from llr.errors import InputError
 from llr.models.base import check_size
 from llr.models.isan import Isan
 from llr.numbers.rational import rational, text
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT, LogitUnit
 
 Entries = list[list[fmpq]]
 
@@ -266,7 +266,7 @@ def copy(n: int, alphabet_size: int = 2, strength: int = 8) -> Isan:
             b_matrix[k - 1][place] = fmpq(-c)
         readouts.append(b_matrix)
         transitions.append([forget] * k)
-    return Isan(k, 2 * n, [0] * constant + [1], transitions, readouts, LogitUnit(fmpq(2)))
+    return Isan(k, 2 * n, [0] * constant + [1], transitions, readouts, LN2)
 
 
 def spike(horizon: int) -> Isan:

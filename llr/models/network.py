@@ -8,6 +8,10 @@ from llr.models.isan import Isan
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.units import NAT
+from llr.observing import Tell, untold
+
+BATCH = 1 << 14
+"""Words whose next tokens are drawn together: each takes a matrix of its own."""
 
 
 class Network:
@@ -52,7 +56,7 @@ class Network:
         found: floats.Array = np.einsum("kj,nj->nk", self.readouts[t], states)
         return found
 
-    def words(self, n: int, rng: np.random.Generator) -> floats.Array:
+    def words(self, n: int, rng: np.random.Generator, tell: Tell = untold) -> floats.Array:
         """Draw n independent words.
 
         A token is the number of cumulative probabilities that a uniform number reaches; they are
@@ -62,19 +66,24 @@ class Network:
         Args:
             n: >= 0.
             rng: gives n uniform numbers per token.
+            tell: told how many tokens, of n T, are drawn.
 
         Returns:
             An n x T array of tokens.
 
         Complexity: O(n T d (d + k)), all in array operations.
         """
-        states = np.broadcast_to(self.start, (n, len(self.start)))
+        states = np.tile(self.start, (n, 1))
         found = np.empty((n, self.horizon), dtype=np.int64)
         for t in range(self.horizon):
-            laws = floats.softmax(self.read(t, states))
-            reached = np.cumsum(laws[:, :-1], axis=1) <= rng.random(n)[:, np.newaxis]
-            tokens = reached.sum(axis=1)
-            found[:, t] = tokens
-            if t + 1 < self.horizon:
-                states = self.step(t, states, tokens)
+            drawn = rng.random(n)  # whole, so that batches change nothing
+            for first in range(0, n, BATCH):
+                tell("tokens", n * t + first, n * self.horizon)
+                batch = slice(first, first + BATCH)
+                laws = floats.softmax(self.read(t, states[batch]))
+                reached = np.cumsum(laws[:, :-1], axis=1) <= drawn[batch, np.newaxis]
+                tokens = reached.sum(axis=1)
+                found[batch, t] = tokens
+                if t + 1 < self.horizon:
+                    states[batch] = self.step(t, states[batch], tokens)
         return found

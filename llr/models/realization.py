@@ -26,7 +26,7 @@ def realize(model: LanguageModel, dimension: int | None = None) -> Isan:
         InputError: ``dimension`` is below some cut's rank.
         TooLargeError: not an ISAN, and too large to enumerate.
 
-    Source: [P] Fact 1.1 ([S] Theorem 4.3).
+    Source: [P] Fact 1.1; [S] Theorem 4.3.
     """
     k, horizon = model.alphabet_size, model.horizon
     if isinstance(model, Isan):

@@ -12,7 +12,7 @@ from llr.errors import InputError
 from llr.models.base import Word, check_list, check_size, words
 from llr.models.families import Entries, identity, zeros
 from llr.models.isan import Isan
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 
 WIDTH = 5
 """Five positions are enough for every function in NC1 (Barrington)."""
@@ -192,7 +192,7 @@ def hard_teacher(n: int, program: BranchingProgram, strength: int = 8, padding: 
         transitions.append([identity(d)] * 2)
         readouts.append(zeros(2, d))
     initial = [fmpq(int(i in (0, positions + program.start))) for i in range(d)]
-    return Isan(2, len(readouts), initial, transitions, readouts, LogitUnit(fmpq(2)))
+    return Isan(2, len(readouts), initial, transitions, readouts, LN2)
 
 
 def noiseless_law(n: int, program: BranchingProgram, padding: int = 0) -> dict[Word, fmpq]:
@@ -249,7 +249,7 @@ def cauchy_teacher(n: int) -> Isan:
         transitions.append([identity(2), add])
     half = fmpq(1, 2)
     readouts = [zeros(2, 2) for _ in range(2 * n)] + [[[fmpq(0), -half], [fmpq(0), half]]]
-    return Isan(2, 2 * n + 1, [1, 0], transitions, readouts, LogitUnit(fmpq(2)))
+    return Isan(2, 2 * n + 1, [1, 0], transitions, readouts, LN2)
 
 
 def _instruction(place: int, given: object) -> Instruction:

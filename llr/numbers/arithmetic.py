@@ -287,7 +287,9 @@ class FloatArithmetic:
 
 
 EXACT = ExactArithmetic()
+"""Rationals, compared without a tolerance."""
 FLOAT64 = FloatArithmetic()
+"""Doubles, compared with tolerances."""
 
 
 def named(name: object, argument: str = "arithmetic") -> Arithmetic:

@@ -154,4 +154,6 @@ class Odds:
 
 NAT = LogitUnit()
 """Logits in nats."""
+LN2 = LogitUnit(fmpq(2))
+"""Logits that are binary logarithms: integers have rational probabilities."""
 ODDS = Odds()

@@ -38,7 +38,7 @@ class SampledOracle:
     Raises:
         InputError: an argument is out of range.
 
-    Source: [P] Remarks 5.8 (tau = 1) and 5.9.
+    Source: [P] Remarks 5.8 and 5.9; tau = 1 is the former.
     """
 
     def __init__(

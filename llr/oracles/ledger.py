@@ -211,6 +211,8 @@ def centred_answers(
 
     Raises:
         OracleError: they are not one row of k finite numbers (rationals, in exact arithmetic) each.
+
+    Source: [P] Eq. 11.
     """
     if arithmetic is not EXACT and isinstance(answers, np.ndarray):
         found = floats.centred_rows(answers, (len(prefixes), alphabet_size))

@@ -18,7 +18,7 @@ from llr.models.base import words
 from llr.models.isan import Isan
 from llr.numbers import balls
 from llr.numbers.balls import Real
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
 from properties.strategies import isans, targets
@@ -126,9 +126,6 @@ def estimated_hot(coin: Coin, factor: int = 1) -> Measurement:
     assert tau.exact is not None
     cool = Coin(hot.logit / tau.exact, hot.xi / tau.exact, hot.zeta)
     return Measurement(failure(cool, max(1, m // factor)), Real(hot.zeta))
-
-
-LN2 = LogitUnit(fmpq(2))
 
 
 CLAIMS = (

@@ -13,10 +13,8 @@ from llr.analysis.distance import total_variation
 from llr.models.base import TabulatedModel, Word, words
 from llr.numbers import balls
 from llr.numbers.balls import Real, total
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from properties.claim import Claim, Measurement, Twin
-
-LN2 = LogitUnit(fmpq(2))
 
 Pair = tuple[TabulatedModel, TabulatedModel]
 

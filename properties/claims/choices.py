@@ -31,6 +31,7 @@ from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real
 from llr.numbers.rational import RationalRow
+from llr.numbers.units import LN2
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from llr.oracles.sampling import Words, WordSource
@@ -38,7 +39,7 @@ from properties import checkers
 from properties.choices import Choices, ScriptedWords, WordLaw, drawn_sets, exact_law
 from properties.claim import Check, Claim, Measurement, Twin
 from properties.claims.spanners import unrepresented
-from properties.exhaustive import LN2, step_of, three_tokens
+from properties.exhaustive import step_of, three_tokens
 from properties.measure import worst
 from properties.scenarios import Run, Scenario, bad_prefixes, mass_of
 

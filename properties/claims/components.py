@@ -23,7 +23,7 @@ from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real, total
 from llr.numbers.rational import RationalRow
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT
 from llr.oracles.ledger import Counts, Ledger
 from llr.oracles.sampling import Thresholds, split
 from properties import checkers
@@ -39,7 +39,6 @@ from properties.strategies import (
     tabulated_models,
 )
 
-LN2 = LogitUnit(fmpq(2))
 TINY = fmpq(1, 10**30)
 
 

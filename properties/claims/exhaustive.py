@@ -18,14 +18,14 @@ from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.models.logits import cut
 from llr.numbers import rational
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT, LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Check, Claim, Measurement, Twin
 from properties.claims import learner, models, spanners, transfer
 from properties.claims.choices import EveryPath, Trial
 from properties.claims.slips import EveryWord
-from properties.exhaustive import LN2, STEPS, SmallIsan, small_isans, step_of
+from properties.exhaustive import STEPS, SmallIsan, small_isans, step_of
 from properties.measure import worst
 from properties.scenarios import Scenario
 

@@ -244,7 +244,7 @@ CLAIMS = (
     Claim(
         "alpha",
         "|L| <= Lam, rank d: L = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
-        "[M], maximum-volume rows",
+        "[P] Def 4.2; [M], maximum-volume rows",
         "sharpened",
         nonzero_matrices,
         factors,
@@ -254,7 +254,7 @@ CLAIMS = (
     Claim(
         "alpha-gamma-2",
         "|L| <= Lam, rank d <= 2: factors of length d^(1/4) sqrt(Lam), by their dual",
-        "[P] Theorem 5.11, alpha; John's theorem",
+        "[P] Def 4.2; John's theorem",
         "printed",
         weighted_matrices,
         trace_norm,

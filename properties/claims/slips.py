@@ -22,13 +22,11 @@ from llr.learning.table import Table, one_token_futures
 from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.models.logits import cut_ranks
 from llr.numbers.arithmetic import EXACT, Row
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from llr.oracles.sampling import Words
 from properties.claim import Claim, Measurement, Twin
-
-LN2 = LogitUnit(fmpq(2))
 
 ONE_FUTURE = Corrections(all_one_token_futures=False)
 ONE_TOKEN_TABLE = Corrections(whole_table=False)

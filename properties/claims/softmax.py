@@ -19,13 +19,13 @@ from bounds.softmax import (
 )
 from llr.numbers.balls import Real, log, total
 from llr.numbers.rational import RationalRow, centred
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT, LogitUnit
 from properties.claim import Check, Claim, Measurement, Twin
 from properties.strategies import logit_pairs
 
 Pair: TypeAlias = tuple[RationalRow, RationalRow, LogitUnit]
 
-UNITS = (LogitUnit(fmpq(2)), LogitUnit(fmpq(3, 2)), NAT)
+UNITS = (LN2, LogitUnit(fmpq(3, 2)), NAT)
 
 
 def pairs() -> SearchStrategy[Pair]:

@@ -17,7 +17,7 @@ from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real, total
 from llr.numbers.rational import RationalRow, rational
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
@@ -168,8 +168,6 @@ def _violations(scenario: Scenario, forwards: bool) -> Measurement:
 
 # -- Lemma 5.5 ----------------------------------------------------------------------------------
 
-LN2 = LogitUnit(fmpq(2))
-
 
 def rational_targets() -> SearchStrategy[Isan]:
     """Return targets whose words have rational probabilities."""
@@ -184,7 +182,10 @@ def rational_targets() -> SearchStrategy[Isan]:
 
 
 def unrepresented(done: Run, table: Table, s: int) -> Real:
-    """Return eta: the mass of histories whose row at cut s leaves the box of the basis."""
+    """Return eta: the mass of histories whose row at cut s leaves the box of the basis.
+
+    Source: [P] Def 5.3.
+    """
     target = done.scenario.target
     cut = table.cut(s)
     basis = checkers.as_fractions(cut.rows)

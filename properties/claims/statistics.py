@@ -34,7 +34,7 @@ from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real
 from llr.numbers.rational import RationalRow, centred
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from llr.oracles.access import SampledOracle
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import LogitOracle, ModelOracle
@@ -52,8 +52,6 @@ from properties.scenarios import Run, Scenario, bad_prefixes, mass_of, probabili
 from properties.statistics import Trials
 from properties.strategies import seeds
 from properties.theorem import run_theorem
-
-LN2 = LogitUnit(fmpq(2))
 
 
 def generators() -> SearchStrategy[np.random.Generator]:
@@ -522,7 +520,7 @@ def _opposed() -> tuple[TabulatedModel, TabulatedModel, fmpq]:
             2,
             4,
             {p: [0, label if p == (1, 1, 1) else 0] for t in range(4) for p in words(2, t)},
-            LogitUnit(fmpq(2)),
+            LN2,
         )
 
     target, model = table(16), table(-16)

@@ -16,7 +16,7 @@ from bounds.theorem import rank_error
 from llr.models.base import Word, words
 from llr.models.isan import Isan
 from llr.numbers.balls import Real
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Claim, Measurement, Twin
@@ -102,9 +102,6 @@ class Approximate:
     xi: fmpq
     seed: int
     delta: fmpq
-
-
-LN2 = LogitUnit(fmpq(2))
 
 
 @st.composite

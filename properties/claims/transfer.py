@@ -20,7 +20,7 @@ from llr.learning.program import ChainProgram
 from llr.models.base import State, TabulatedModel, Word, words
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Number, Real, total
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Claim, Measurement, Twin
 from properties.corners import all_targets
@@ -34,8 +34,6 @@ from properties.scenarios import (
     run,
     scenarios,
 )
-
-LN2 = LogitUnit(fmpq(2))
 
 Bound = Callable[[int, Number, Number, Number], Real]
 

@@ -21,10 +21,9 @@ from bounds.statement import MARKS, require, statement, substituted
 from llr.errors import LlrError
 from llr.numbers import balls
 from llr.numbers.balls import Real
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT, LogitUnit
 
 DIGITS = 60
-LN2 = LogitUnit(fmpq(2))
 LN9 = LogitUnit(fmpq(9))
 LN32 = LogitUnit(fmpq(3, 2))
 UNITS = {"nat": NAT, "ln 2": LN2, "ln 9": LN9, "ln 3/2": LN32}

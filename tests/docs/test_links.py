@@ -79,11 +79,56 @@ def test_the_site_asks_for_nothing_from_elsewhere(site):
         assert "cdn" not in path.read_text(encoding="utf-8").lower()
 
 
-@pytest.mark.parametrize("package", [llr, bounds, properties], ids=lambda p: p.__name__)
-def test_the_reference_has_every_public_name(site, package):
+@pytest.fixture(scope="session")
+def reference(site):
+    """Return the names that the reference has."""
     lines = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
-    known = {line.split(" ")[0] for line in zlib.decompress(lines).decode().splitlines()}
-    assert {f"{package.__name__}.{name}" for name in package.__all__} <= known
+    return {line.split(" ")[0] for line in zlib.decompress(lines).decode().splitlines()}
+
+
+@pytest.mark.parametrize("package", [llr, bounds, properties], ids=lambda p: p.__name__)
+def test_the_reference_has_every_public_name(reference, package):
+    assert {f"{package.__name__}.{name}" for name in package.__all__} <= reference
+
+
+IMPORTED = re.compile(r"^>>> from ((?:llr|bounds|properties)[\w.]*) import (.+)$", re.M)
+NAMED = re.compile(r"`((?:llr|bounds|properties)(?:\.\w+)+)`")
+MADE = "docs/theorem-to-code.md"
+"""This page names what implements a statement, public or not."""
+
+
+def used(page):
+    """Return the dotted names that a page imports, or names within a sentence."""
+    text = (ROOT / page).read_text(encoding="utf-8")
+    imports = IMPORTED.findall(text)
+    return {
+        f"{module}.{name.strip()}" for module, names in imports for name in names.split(",")
+    } | {name for name in NAMED.findall(text) if not (ROOT / name).exists()}
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page != MADE and used(page)])
+def test_the_reference_has_every_name_that_a_page_uses(reference, page):
+    assert {public(name) for name in used(page)} <= reference
+
+
+def public(name):
+    """Return the name under which a package exports an object; else the one that it has."""
+    module, _, last = name.rpartition(".")
+    package = {"llr": llr, "bounds": bounds, "properties": properties}[name.partition(".")[0]]
+    exported = last in package.__all__ and module.startswith(package.__name__)
+    return f"{package.__name__}.{last}" if exported else name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("llr.learning.printed.PrintedLearner", "llr.learning.printed.Corrections"),
+        *("llr.oracles.journal.Journal", "llr.analysis.fits.joint_power_law"),
+        *("properties.conformance.Learner", "properties.conformance.Learned"),
+    ],
+)
+def test_the_reference_has_what_people_build_on(reference, name):
+    assert name in reference
 
 
 def test_a_broken_link_stops_the_build(tmp_path):

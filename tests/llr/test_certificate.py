@@ -579,6 +579,18 @@ def test_words_in_batches_are_fixed_by_the_seed_and_follow_the_law():
     assert Network(model).words(0, np.random.default_rng(0)).shape == (0, 4)
 
 
+@pytest.mark.parametrize("size", [1, 7, 99])
+def test_the_size_of_a_batch_changes_no_word(size, monkeypatch):
+    network = Network(family_target("isan:T=6,k=5,d=3"))
+    whole = network.words(100, np.random.default_rng(4))
+    told = []
+    monkeypatch.setattr("llr.models.network.BATCH", size)
+    found = network.words(100, np.random.default_rng(4), lambda *event: told.append(event))
+    assert (found == whole).all()
+    assert len(np.unique(whole, axis=0)) > 50
+    assert told == [("tokens", 100 * t + n, 600) for t in range(6) for n in range(0, 100, size)]
+
+
 def test_float64_models_have_networks_too():
     rough = llr.learn(family_target("isan:T=4,k=2,d=2"), arithmetic="float", **GOOD).model
     assert rough.unit == NAT

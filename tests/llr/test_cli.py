@@ -1170,6 +1170,16 @@ BAD_OPTIONS = [
     (["--samples", "-1"], ["--samples", "'-1'", "at least 1"]),
     (["--max-epochs", "0"], ["--max-epochs", "'0'", "at least 1"]),
     (["--max-epochs", "many"], ["--max-epochs", "'many'", "an integer"]),
+    (["--samples", "9"], ["--samples", "'9'", "left out, or used with --algorithm printed"]),
+    (["--calls", "90"], ["--calls", "'90'", "left out, or used with --algorithm shared"]),
+    (
+        ["--algorithm", "printed", "--calls", "90"],
+        ["--calls", "'90'", "left out, or used with --algorithm shared"],
+    ),
+    (
+        ["--algorithm", "shared", "--max-epochs", "9"],
+        ["--max-epochs", "'9'", "left out with --algorithm shared"],
+    ),
     (["--seed", "-1"], ["--seed", "'-1'", "at least 0"]),
     (["--seed", "x"], ["--seed", "'x'", "an integer"]),
     (["--out", "missing/model.json"], ["--out", "'missing/model.json'", "a folder that exists"]),

@@ -21,9 +21,9 @@ from llr.models.families import copy, noisy_parity, random_isan, spike
 from llr.models.isan import Isan
 from llr.models.realization import realize
 from llr.numbers.arithmetic import FLOAT64
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT, LogitUnit
 
-LN2, LN4 = LogitUnit(fmpq(2)), LogitUnit(fmpq(4))
+LN4 = LogitUnit(fmpq(4))
 ZERO = (Fraction(0), Fraction(0))
 
 # -- sums over all words --------------------------------------------------------------------------

@@ -279,6 +279,7 @@ def test_pieces_of_a_text_have_kept_tokens_only(letters, tmp_path):
         ([], "--prompt must be given, or --prompts, not ''"),
         (["--prompt", ""], "--prompt must be at least one token long"),
         (["--prompt", "0 1 2 0 1 2"], "at most 5 tokens long for 4 more under T = 9 (its 6 need"),
+        (["--prompt", "0 1", "--length", 3], "--length must be left out, or used with --prompts"),
         (["--prompts", 1, "--length", 6], "--length must be at most 5 tokens long"),
         (["--prompt", "0 3"], "--prompt must be made of tokens 0..2"),
         (["--prompt", "rain"], "--prompt must be token numbers separated by blanks, not 'rain'"),

@@ -14,6 +14,7 @@ import llr.cli
 import llr.screen
 from llr.learning.lean import LeanEpoch
 from llr.screen import Line, counted
+from properties.claims import CLAIMS
 
 SMALL = ["learn", "isan:T=6,k=2,d=2", "--epsilon", "0.1", "--delta", "0.1"]
 
@@ -246,16 +247,21 @@ def test_a_line_counts(monkeypatch):
 
 # -- Ctrl-C ---------------------------------------------------------------------------------------
 
-STARTS_OVER = "interrupted; the same command with the same seed starts over"
+STARTS_OVER = "interrupted; the same command starts over"
 NOT_KEPT = (
-    "interrupted; no answers were kept: the same command with the same seed starts over; "
+    "interrupted; no answers were kept: the same command starts over; "
     "with --journal FILE it would go on"
 )
 KEPT_NONE = (
-    "interrupted; 0 of 129 claims were done: the same command with the same seed starts over; "
+    f"interrupted; 0 of {len(CLAIMS)} claims were done: the same command starts over; "
     "with --resume FILE it would go on"
 )
-KEPT = "interrupted; 0 of 129 claims are in r: the same command goes on from there"
+KEPT = f"interrupted; 0 of {len(CLAIMS)} claims are in r: the same command goes on from there"
+DROPPED_NONE = (
+    "interrupted; 0 of 20 assumptions were done: the same command starts over; "
+    "with --resume FILE it would go on"
+)
+DROPPED = "interrupted; 0 of 20 assumptions are in r: the same command goes on from there"
 
 LONG = "isan:T=24,k=3,d=8"
 FLOAT = f"learn {LONG} --arithmetic float"
@@ -273,17 +279,20 @@ ASKING = {
 }
 COMPUTING = {
     "sample": ("sample isan:T=100,k=4,d=8 -n 1000", "tokens, by place: ", STARTS_OVER),
+    "fast": ("sample isan:T=100,k=4,d=8 -n 200000 --fast", "tokens: ", STARTS_OVER),
     "rank": ("rank isan:T=40,k=2,d=6 --kind mixed", "finding mixed ranks", STARTS_OVER),
     "distance": (f"distance {PLANE} {PLANE},seed=1", "by length: ", STARTS_OVER),
     "bound": ("bound exponents", "fitting exponents", STARTS_OVER),
     "theorem": (
         "theorem isan:T=12,k=2,d=4 --epsilon 0.05 --delta 0.1",
         "Theorem 5.11",
-        STARTS_OVER,
+        NOT_KEPT,
     ),
-    "alone": ("verify --jobs 1", "0 of 129 claims done; ", KEPT_NONE),
+    "alone": ("verify --jobs 1", f"0 of {len(CLAIMS)} claims done; ", KEPT_NONE),
     "spread": ("verify --jobs 2 --json --resume r", "instances, ", KEPT),
-    "necessity": ("verify --necessity", "dropping assumptions", STARTS_OVER),
+    "necessity": ("verify --necessity --jobs 1", "0 of 20 assumptions done; ", DROPPED_NONE),
+    "resumed necessity": ("verify --necessity --resume r", "instances, ", DROPPED),
+    "records": ("verify --update-records lemma-5.9", "searching", STARTS_OVER),
 }
 
 

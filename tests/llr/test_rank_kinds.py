@@ -36,11 +36,9 @@ from llr.models.targets import family_target
 from llr.models.teachers import cauchy_teacher, hard_teacher, random_program
 from llr.numbers.arithmetic import FLOAT64
 from llr.numbers.rational import fraction
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import ModelOracle
-
-LN2 = LogitUnit(fmpq(2))
 
 
 def mixed_by_hand(model):

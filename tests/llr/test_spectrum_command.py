@@ -226,6 +226,7 @@ def test_plots_without_matplotlib(monkeypatch, tmp_path):
         ([TARGET, "--error", "0"], "--error must be a positive number"),
         ([TARGET, "--error", "nan"], "--error must be a positive number"),
         ([TARGET, "--error", "x"], "--error must be a positive number"),
+        ([TARGET, "--error", "1", "--cuts", "none"], "--error must be left out with --cuts none"),
         ([TARGET, "--seed", "x"], "--seed must be an integer"),
         ([TARGET, "--control", "isan:T=5,k=3,d=2"], "--control must be a target of horizon 6"),
         ([TARGET, "--control", "isan:T=6,k=2,d=2"], "--control must be a target of alphabet_size"),

@@ -128,6 +128,18 @@ def test_an_interrupt_exits_3_and_the_rest_is_done_later(monkeypatch, after):
     assert len(done) == 6 - after
 
 
+def test_an_interrupt_while_the_rows_are_shown_loses_none(monkeypatch):
+    def interrupted(*arguments):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("llr.commands.sweep._report", interrupted)
+        code, out, err = run()
+    assert (code, out) == (3, "")
+    assert err == "interrupted; 6 of 6 tasks are in spec.db: the same command goes on from there\n"
+    assert run()[0] == 0
+
+
 def test_an_interrupt_right_after_a_row_was_kept_counts_it(monkeypatch):
     own = Results.add
 
@@ -201,6 +213,8 @@ WRONG = {
     ("--engine", "loky", "--workers", "0"): "--workers must be an integer of at least 1",
     ("--engine", "dask"): "--address must be given with --engine dask, and only with it",
     ("--address", "tcp://a:1"): "--address must be given with --engine dask, and only with it",
+    ("--status", "--retry"): "--retry must be left out with --status, not given",
+    ("--status", "--plot", "p"): "--plot must be left out with --status, not 'p'",
     ("--results", "spec.toml"): "--results must be another file than the spec",
     ("--results", "no/rows.db"): "--results must be in a folder that exists",
 }

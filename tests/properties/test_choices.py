@@ -21,7 +21,7 @@ from llr.models.base import TabulatedModel, words
 from llr.models.families import copy, spike
 from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.units import LogitUnit
+from llr.numbers.units import LN2
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from properties.choices import ScriptedWords, WordLaw, drawn_sets, exact_law
@@ -51,7 +51,6 @@ from properties.claims.validation import Sample
 from properties.theorem import run_theorem
 
 HALF, QUARTER, THIRD = fmpq(1, 2), fmpq(1, 4), fmpq(1, 3)
-LN2 = LogitUnit(fmpq(2))
 
 
 # -- choices ------------------------------------------------------------------------------------

@@ -58,7 +58,7 @@ from properties.claims.necessity import (
 from properties.claims.slips import ONE_FUTURE, SparseTarget
 from properties.claims.spanners import whole_program
 from properties.claims.validation import Variable
-from properties.necessity import Necessity, drop, drop_all, necessity_table, outcome
+from properties.necessity import Necessity, drop, necessity_table, outcome, restored
 
 DOCS = Path(__file__).parents[2] / "docs" / "necessity.md"
 NOT_NEEDED = {
@@ -177,10 +177,11 @@ def test_a_verdict_as_json():
     assert (value["assumption"], value["claim"], value["counterexample"]) == (
         *("n is small", "toy", "51"),
     )
+    assert restored(value, [toy()], "here").as_json() == value
 
 
 def test_the_table_has_a_row_per_assumption():
-    verdicts = list(drop_all([toy(), toy(control=below(100))]))
+    verdicts = [drop(toy()), drop(toy(control=below(100)))]
     found = necessity_table(verdicts)
     assert found.row_count == 2
     assert [list(column.cells)[1] for column in found.columns][4] == "SURVIVED"

@@ -393,7 +393,7 @@ def test_tightness_is_sorted_and_leaves_out_what_says_nothing(monkeypatch):
     assert row[-3:] == ["sharpened", "0.75", "0.2500"]
 
     lines = call(*names, "--profile", "quick", "--tightness", "--json", "--seed", "2").splitlines()
-    found = json.loads(lines[-1])["tightness"]
+    found = json.loads(lines[-2])["tightness"]
     assert [f["claim"] for f in found] == ["needle-rank", "spanner-coverage"]
     assert found[1]["slack"] == 1 - found[1]["worst_ratio"] == 0.25
     assert {"source", "mark", "grade", "worst_instance"} <= set(found[0])

@@ -150,6 +150,10 @@ def test_report_prints_the_tables_of_verify(tmp_path):
     assert again.splitlines()[:-1] == table.splitlines()[:-1]
     assert "seed 5" in again
     assert "tightness" not in call("report", str(path)).stdout
+    listed = call("verify", *names, *options, "--tightness", "--json").stdout.splitlines()
+    summary = json.loads(call("report", str(path), "--json", "--tightness").stdout)
+    assert summary.pop("tightness") == json.loads(listed[-2])["tightness"] != []
+    assert summary == json.loads(call("report", str(path), "--json").stdout)
 
 
 def test_report_shows_failures_and_exits_1(saved):

@@ -19,7 +19,8 @@ import properties.costs
 from llr.cli import main
 from properties.claim import Claim, Measurement, Twin
 from properties.claims import CLAIMS
-from properties.resuming import Kept
+from properties.necessity import Necessity
+from properties.resuming import Kept, KeptNecessities
 
 NAMES = ["one", "two", "three"]
 
@@ -107,8 +108,37 @@ def test_an_interrupted_run_ends_as_one_that_was_not(jobs, tried, monkeypatch):
     assert lines(Path("r").read_text()) == [x for x in lines(listed) if "queries" not in x]
     assert table(verify("--resume", "r")) == table(whole)
     again = verify("--resume", "r", "--json").stdout
-    assert lines(again) == lines(listed)
+    assert lines(again) == lines(Path("r").read_text()) == lines(listed)
     assert tried() == set()
+
+
+def test_what_learning_costs_stays_whatever_is_asked_for_next(tried, monkeypatch):
+    whole = verify("--json", "--tightness", "--resume", "r").stdout
+    kinds = [next(iter(json.loads(line))) for line in whole.splitlines()]
+    assert kinds == ["run", *["claim"] * 3, "queries", "tightness", "end"]
+    assert lines(Path("r").read_text()) == lines(whole)
+    tried()
+
+    def never(seed, tell):
+        raise AssertionError
+
+    monkeypatch.setattr(properties.cli, "measure_costs", never)
+    assert "queries" not in verify("--resume", "r").stdout
+    assert lines(Path("r").read_text()) == lines(whole)
+    assert lines(verify("--json", "--resume", "r").stdout) == lines(whole)
+    # it stays, too, where claims are missing
+    kept = Path("r").read_text().splitlines(keepends=True)
+    Path("r").write_text("".join([kept[0], kept[4], kept[1]]))
+    verify("--resume", "r")
+    assert tried() == {"two", "three"}
+    assert lines(Path("r").read_text()) == [x for x in lines(whole) if "tightness" not in x]
+    # and where claims are named
+    Path("n").write_text(json.dumps({"run": {**json.loads(kept[0])["run"], "claims": 1}}) + "\n")
+    with Path("n").open("a") as file:
+        file.write(kept[4])
+    printed = verify("two", "--json", "--resume", "n").stdout
+    assert lines(Path("n").read_text()) == lines(printed)
+    assert any("queries" in x for x in lines(printed))
 
 
 def test_a_claim_that_is_done_before_those_in_front_of_it_is_kept(tried, monkeypatch):
@@ -201,11 +231,26 @@ def test_other_claims_and_other_files_are_refused(tried):
     verify("--resume", "missing/r", code=2)
 
 
-@pytest.mark.parametrize("other", ["--necessity", "--update-records"])
-def test_there_is_nothing_to_resume_elsewhere(other):
-    found = verify(other, "--resume", "r", code=2)
-    assert "--resume must be left out with --necessity and --update-records" in found.stderr
+VOID = [["--html", "r"], ["--tightness"], ["--error-budget", "1e-9"]]
+
+
+@pytest.mark.parametrize("option", VOID, ids=" ".join)
+@pytest.mark.parametrize("mode", ["--necessity", "--update-records"])
+def test_what_means_nothing_elsewhere_is_refused(mode, option, tried):
+    found = " ".join(verify(mode, *option, code=2).stderr.split())
+    given = option[1] if len(option) > 1 else "given"
+    assert re.search(f"{option[0]} must be left out with {mode}, not '?{given}", found)
     assert not Path("r").exists()
+    assert tried() == set()
+
+
+def test_options_that_only_one_of_the_others_has():
+    found = " ".join(verify("--update-records", "--resume", "r", code=2).stderr.split())
+    assert "--resume must be left out with --update-records, not 'r'" in found
+    found = " ".join(verify("--necessity", "--update-records", code=2).stderr.split())
+    assert "--update-records must be left out with --necessity, not given" in found
+    found = " ".join(verify("--necessity", "--jobs", "x", code=2).stderr.split())
+    assert "--jobs must be an integer of at least 1, not 'x'" in found
 
 
 def test_real_claims_read_back_as_they_were(monkeypatch):
@@ -217,3 +262,114 @@ def test_real_claims_read_back_as_they_were(monkeypatch):
     kept = Path("r").read_text().splitlines(keepends=True)
     Path("r").write_text("".join(kept[:3]))
     assert table(verify(*quick, "--resume", "r")) == table(whole)
+
+
+# -- without assumptions --------------------------------------------------------------------------
+
+
+@pytest.fixture
+def dropped(monkeypatch):
+    """An assumption of each claim that can be dropped; returns which were tried."""
+
+    def necessity(name, limit):
+        def check(n: int) -> Measurement:
+            with Path("dropped").open("a") as file:
+                file.write(name + "\n")
+            return Measurement.of(n, limit)
+
+        def holds(n: int) -> Measurement:
+            return Measurement.of(n, 1000)
+
+        low = lambda n: Measurement.of(n, 10)  # noqa: E731
+        return Necessity("n is small", name, st.integers(0, 100), holds, check, low, "a toy")
+
+    def which():
+        found = set(Path("dropped").read_text().split()) if Path("dropped").exists() else set()
+        Path("dropped").unlink(missing_ok=True)
+        return found
+
+    found = tuple(necessity(name, 50 + i) for i, name in enumerate(NAMES))
+    monkeypatch.setattr(properties.cli, "NECESSITIES", found)
+    return which
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_necessity_goes_on_where_it_was_interrupted(jobs, dropped, monkeypatch):
+    options = ["--necessity", "--jobs", jobs]
+    whole = table(verify(*options))
+    assert "3 of 3 came out as expected" in whole
+    listed = verify(*options, "--json").stdout
+    assert [x["claim"] for x in lines(listed)] == NAMES
+    assert [x["counterexample"] for x in lines(listed)] == ["51", "52", "53"]
+    dropped()
+    with monkeypatch.context() as patch:
+        add, left = KeptNecessities.add, [signal.SIGINT]
+
+        def adding(self, value):
+            add(self, value)
+            if left:  # a second one would end this process
+                signal.raise_signal(left.pop())
+
+        patch.setattr(KeptNecessities, "add", adding)
+        found = verify(*options, "--resume", "r", code=3)
+    done = {x["claim"] for x in lines(Path("r").read_text())[1:]}
+    assert 0 < len(done) < 3
+    kept = f"{len(done)} of 3 assumptions are in r: the same command goes on from there"
+    assert (found.stdout, found.stderr) == ("", f"interrupted; {kept}\n")
+    dropped()
+    assert table(verify(*options, "--resume", "r")) == whole
+    assert dropped() == set(NAMES) - done
+    assert lines(verify(*options, "--resume", "r", "--json").stdout) == lines(listed)
+    assert table(verify(*options, "--resume", "r")) == whole
+    assert dropped() == set()
+
+
+def test_a_verdict_that_was_being_written_is_found_again(dropped):
+    whole = table(verify("--necessity", "--jobs", 1, "--resume", "r"))
+    kept = Path("r").read_text().splitlines(keepends=True)
+    dropped()
+    Path("r").write_text("".join(kept[:2]) + kept[2][:60])
+    assert table(verify("--necessity", "--jobs", 1, "--resume", "r")) == whole
+    assert dropped() == {"two", "three"}
+    assert lines(Path("r").read_text()) == lines("".join(kept))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--seed", "1"], "a run with seed 1, not r, where seed is 0"),
+        (["--profile", "nightly"], "a run with profile nightly, not r, where profile is ci"),
+        (["one"], "a run with necessity 1, not r, where necessity is 3"),
+    ],
+)
+def test_verdicts_of_another_run_are_refused_and_left_alone(change, message, dropped):
+    verify("--necessity", "--resume", "r")
+    dropped()
+    before = Path("r").read_bytes()
+    found = verify("--necessity", "--resume", "r", *change, code=2)
+    assert message in " ".join(found.stderr.split())
+    assert dropped() == set()
+    assert Path("r").read_bytes() == before
+
+
+def test_files_that_are_no_verdicts_are_refused_and_left_alone(dropped):
+    verify("--necessity", "--resume", "r")
+    good = Path("r").read_text()
+    head, line, *_ = good.splitlines(keepends=True)
+    value = json.loads(line)
+    verify("--resume", "claims")
+    for text in (
+        "precious\n",
+        line,
+        Path("claims").read_text(),
+        head + "[]\n",
+        head + json.dumps({**value, "tried": -1}) + "\n",
+        head + json.dumps({**value, "measured": "1"}) + "\n",
+        head + json.dumps({**value, "assumption": "another"}) + "\n",
+        head + json.dumps({**value, "claim": "lemma-5.3"}) + "\n",
+    ):
+        Path("x").write_text(text)
+        verify("--necessity", "--resume", "x", code=2)
+        assert Path("x").read_text() == text
+    verify("--resume", "r", code=2)  # of claims
+    assert Path("r").read_text() == good

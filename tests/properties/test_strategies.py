@@ -21,7 +21,7 @@ from llr.models.isan import Isan
 from llr.models.logits import cut_ranks_by_enumeration
 from llr.models.teachers import cauchy_teacher
 from llr.numbers.rational import rank as flint_rank
-from llr.numbers.units import NAT, LogitUnit
+from llr.numbers.units import LN2, NAT, LogitUnit
 from properties import checkers, strategies
 from properties.strategies import (
     branching_programs,
@@ -49,7 +49,6 @@ from properties.strategies import (
     words_of,
 )
 
-LN2 = LogitUnit(fmpq(2))
 LN32 = LogitUnit(fmpq(3, 2))
 
 some = settings(max_examples=30, database=None, deadline=None)

@@ -7,13 +7,13 @@ from itertools import pairwise
 
 import pytest
 
-from properties.svg import GAP, HEIGHT, SHAPES, WIDTH, Line, bars, chart, spread_out
+from properties.svg import GAP, HEIGHT, SHAPES, WIDTH, Curve, bars, chart, spread_out
 
 LINES = [
-    Line("up <&>", "bound", "triangle", [(4, 10), (8, 1000), (16, 1e6)]),
-    Line("early", "lean", "circle", [(4, 20), (8, 30)]),
-    Line("level", "limit", "bar", [(4, 9.9e5), (16, 9.9e5)]),
-    Line("none", "tabulation", "square", []),
+    Curve("up <&>", "bound", "triangle", [(4, 10), (8, 1000), (16, 1e6)]),
+    Curve("early", "lean", "circle", [(4, 20), (8, 30)]),
+    Curve("level", "limit", "bar", [(4, 9.9e5), (16, 9.9e5)]),
+    Curve("none", "tabulation", "square", []),
 ]
 
 
@@ -78,7 +78,7 @@ def test_what_lies_apart_is_not_moved():
 
 
 def test_one_point_makes_a_chart():
-    svg = drawn([Line("one", "lean", "circle", [(4, 10)])])
+    svg = drawn([Curve("one", "lean", "circle", [(4, 10)])])
     mark = next(p for p in svg.iter("path") if p.get("class") == "mark lean")
     assert "nan" not in mark.get("transform")
 
