@@ -46,6 +46,9 @@ LEAN, RELAXED = "lean learner", "relaxed lean learner"
 RISK = fmpq(1, 100)
 """That one of the bounds on next-token distances is wrong."""
 
+CLEAR = 2
+"""Standard errors by which a paired difference must lie below 0 to count."""
+
 GRID = 1 << 10
 """Distances are rounded up to multiples of 1/GRID before they are bounded."""
 
@@ -63,6 +66,7 @@ class Divergence:
         positions: the mean at each position t = 0..T-1.
         distance: the mean next-token total variation.
         distance_limit: a bound on its expectation, wrong with probability at most RISK.
+        by_word: the KL per token on each distinct word.
     """
 
     mean: float
@@ -70,6 +74,25 @@ class Divergence:
     positions: tuple[float, ...]
     distance: float
     distance_limit: float
+    by_word: tuple[float, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The KL per token of one stand-in less that of another, paired over the same words.
+
+    Attributes:
+        mean: in nats.
+        error: its standard error; the words are independent.
+    """
+
+    mean: float
+    error: float
+
+    @property
+    def below(self) -> bool:
+        """Whether the first is better by more than ``CLEAR`` standard errors."""
+        return self.mean < -CLEAR * self.error
 
 
 @dataclass(frozen=True)
@@ -136,15 +159,26 @@ def divergence(logs: Sequence[floats.Array], corpus: Corpus) -> Divergence:
         by_word += apart / len(corpus.layers)
         gaps = np.abs(law - np.exp(guess)).sum(axis=1) / 2
         distances += gaps[layer.places] / len(corpus.layers)
-    mean = float(counts @ by_word / n)
-    spread = float(counts @ (by_word - mean) ** 2 / (n - 1))
     return Divergence(
-        mean,
-        (spread / n) ** 0.5,
+        *_mean_and_error(by_word, counts),
         tuple(positions),
         float(counts @ distances / n),
         _limit(distances, counts),
+        tuple(by_word.tolist()),
     )
+
+
+def difference(one: Divergence, other: Divergence, fresh: Corpus) -> Difference:
+    """Return one divergence less another, both measured on the same words."""
+    return Difference(*_mean_and_error(np.subtract(one.by_word, other.by_word), fresh.counts))
+
+
+def _mean_and_error(by_word: floats.Array, counts: floats.Array) -> tuple[float, float]:
+    """Return the mean over independent words, given once each with counts, and its error."""
+    n = counts.sum()
+    mean = float(counts @ by_word / n)
+    spread = float(counts @ (by_word - mean) ** 2 / (n - 1))
+    return mean, float((spread / n) ** 0.5)
 
 
 def _limit(distances: floats.Array, counts: floats.Array) -> float:
@@ -293,6 +327,12 @@ def surrogates(
                 return LearnedModel(b[0].table(), NAT, relaxed=True)
 
             yield entry(RELAXED, 0, ledger, rank, relaxed, few)
+
+
+def rivals(network: Entry, entries: Sequence[Entry]) -> dict[str, Entry]:
+    """Return what a low-rank network is compared with: others that fitted its budget."""
+    same = [e for e in entries if e.budget == network.budget]
+    return {name: e for name in (SOFT, DISTILLED) for e in same if e.learner.startswith(name)}
 
 
 def drawn(entry: Entry, n: int, rng: np.random.Generator) -> floats.Array:

@@ -76,6 +76,8 @@ class CutErrors:
         held_histories, held_words: held out.
         singular_values: of the training matrix that are not negligible.
         errors: per rank, ascending.
+        every: where the least rank is sought, per rank from 0 on; their intervals hold together
+            by themselves.  Empty: it is sought in ``errors``.
     """
 
     cut: int
@@ -85,6 +87,12 @@ class CutErrors:
     held_words: int
     singular_values: int
     errors: tuple[HeldOutError, ...]
+    every: tuple[HeldOutError, ...] = ()
+
+    @property
+    def tried(self) -> tuple[int, ...]:
+        """The ranks among which the least is sought."""
+        return tuple(found.rank for found in self.every or self.errors)
 
     def least_rank(self, error: float, sure: bool = False) -> int | None:
         """Return the least rank tried with an error of at most ``error``; None if none has.
@@ -93,7 +101,7 @@ class CutErrors:
             error: in nats.
             sure: ask it of the interval's upper end in place of the estimate.
         """
-        for found in self.errors:
+        for found in self.every or self.errors:
             if (found.high if sure else found.largest) <= error:
                 return found.rank
         return None
@@ -109,6 +117,7 @@ def held_out_errors(
     futures: int,
     ranks: Sequence[int] | None = None,
     report: Report = lambda done, total: None,
+    every: bool = False,
 ) -> CutErrors:
     """Return the errors of Def 1.6 at one cut, for every rank.
 
@@ -124,6 +133,7 @@ def held_out_errors(
         futures: about how many stems; rounded up to whole words, at least 16 of them.
         ranks: ascending; None: 0, 1, 2, 3, 4, 6, 8, ... up to half the training histories.
         report: told about progress.
+        every: seek the least rank among all, up to the numerical rank of the training matrix.
 
     Raises:
         InputError: the cut or a number is out of range.
@@ -145,7 +155,12 @@ def held_out_errors(
     m = m.reshape(histories, words, steps, alphabet_size)
     n, w = histories - histories // 4, words - words // 2
     values, errors = skeleton_errors(m, n, w, ranks)
-    return CutErrors(cut, n, w, histories - n, words - w, values, tuple(_with_intervals(errors)))
+    found = tuple(_with_intervals(errors))
+    all_of_them: tuple[HeldOutError, ...] = ()
+    if every:
+        errors = skeleton_errors(m, n, w, range(values + 1))[1]
+        all_of_them = tuple(_with_intervals(errors))
+    return CutErrors(cut, n, w, histories - n, words - w, values, found, all_of_them)
 
 
 def skeleton_errors(

@@ -1,8 +1,10 @@
 """Distillation: a small recurrent network (GRU) trained on whole next-token laws.
 
 Needs torch (the extra ``llr[hf]``).  It sees the same calls as the other learners and is as free as
-they are in what it makes of them: the mean KL(target || network) along the words is minimized, and
-the network is kept that did best on one word in eight, which it was not trained on.
+they are in what it makes of them: the mean KL(target || network) along the words is minimized for
+as long as it falls on one word in eight of those asked, which are not trained on.  Where
+that stops, training goes on from the best network at a smaller rate, and ends when the last rate
+brings nothing more.
 
 Source: G. Hinton, O. Vinyals and J. Dean, Distilling the knowledge in a neural network (2015).
 """
@@ -10,6 +12,8 @@ Source: G. Hinton, O. Vinyals and J. Dean, Distilling the knowledge in a neural 
 from __future__ import annotations
 
 import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -19,8 +23,15 @@ from llr.numbers import floats
 from llr.oracles.corpus import Corpus
 
 EMBEDDED, WIDTH = 96, 192
-STEPS, BATCH, RATE, WARM_UP, CHECKED = 400, 128, 4e-3, 20, 20
+BATCH, WARM_UP, CHECKED = 128, 20, 40
+RATES = (4e-3, 1e-3, 2.5e-4)
 HELD_OUT = 8
+
+PATIENCE = 5
+"""Checks without a better network after which a rate is given up."""
+
+MOST_STEPS = 4_000
+"""Nothing was seen to need as many."""
 
 
 def check_available(argument: str, value: object) -> None:
@@ -38,51 +49,79 @@ class Distilled:
     Args:
         corpus: the words.
         seed: of the first weights and of the order of the words.
-        steps: of Adam, each on 128 words.
+        most_steps: of Adam, each on 128 words; fewer are taken if the words left out say so.
 
     Attributes:
         parameters: how many numbers the network holds.
         held_out: mean KL per token on the words left out.
+        steps: taken.
     """
 
-    def __init__(self, corpus: Corpus, seed: int, steps: int = STEPS) -> None:
-        torch = self._torch = importlib.import_module("torch")
+    def __init__(self, corpus: Corpus, seed: int, most_steps: int = MOST_STEPS) -> None:
+        self._torch = importlib.import_module("torch")
+        with self._one_thread():
+            self._train(corpus, seed, most_steps)
+
+    def _train(self, corpus: Corpus, seed: int, most_steps: int) -> None:
+        torch = self._torch
         self._k = corpus.alphabet_size
         generator = torch.Generator().manual_seed(seed)
         fitted, left = corpus.split(HELD_OUT, np.random.default_rng(seed))
         self._weights = _first_weights(torch, self._k, generator)
         self.parameters = sum(w.numel() for w in self._weights)
-        words, laws, counts = self._tensors(fitted)
-        optimizer = torch.optim.Adam(self._weights, lr=RATE)
-        best, kept = np.inf, [w.detach().clone() for w in self._weights]
-        for step in range(1, steps + 1):
-            rate = min(1.0, step / WARM_UP) * (1 + np.cos(np.pi * step / steps)) / 2
-            for group in optimizer.param_groups:
-                group["lr"] = RATE * rate
-            chosen = torch.multinomial(counts, BATCH, replacement=True, generator=generator)
-            law = laws[chosen].exp()
-            loss = (law * (laws[chosen] - self._run(words[chosen]))).sum(-1).mean()
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
-            optimizer.step()
-            if step % CHECKED == 0 or step == steps:
-                found = self._divergence(left)
-                if found < best:
-                    best, kept = found, [w.detach().clone() for w in self._weights]
-        self._weights = kept
-        self.held_out = best
+        given = self._tensors(fitted)
+        self.steps, self.held_out = 0, np.inf
+        kept = self._copy()
+        for rate in RATES:
+            optimizer = torch.optim.Adam(self._weights, lr=rate)
+            waited = since = 0
+            while waited < PATIENCE and self.steps < most_steps:
+                self.steps, since = self.steps + 1, since + 1
+                optimizer.param_groups[0]["lr"] = rate * min(1.0, since / WARM_UP)
+                self._step(optimizer, given, generator)
+                if since % CHECKED and self.steps < most_steps:
+                    continue
+                found, waited = self._divergence(left), waited + 1
+                if found < self.held_out:
+                    self.held_out, kept, waited = found, self._copy(), 0
+            with torch.no_grad():
+                for weight, best in zip(self._weights, kept, strict=True):
+                    weight.copy_(best)
 
     def logs(self, corpus: Corpus) -> list[floats.Array]:
         """Return the logarithms of the network's next-token laws at the prefixes, by layer."""
         torch = self._torch
-        with torch.no_grad():
+        with self._one_thread(), torch.no_grad():
             rows = self._run(torch.from_numpy(corpus.words)).numpy().astype(float)
         found = []
         for t, layer in enumerate(corpus.layers):
             _, first = np.unique(layer.places, return_index=True)
             found.append(rows[first, t])
         return found
+
+    def _step(self, optimizer: Any, given: tuple[Any, Any, Any], generator: Any) -> None:
+        torch = self._torch
+        words, laws, counts = given
+        chosen = torch.multinomial(counts, BATCH, replacement=True, generator=generator)
+        law = laws[chosen].exp()
+        loss = (law * (laws[chosen] - self._run(words[chosen]))).sum(-1).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self._weights, 1.0)
+        optimizer.step()
+
+    @contextmanager
+    def _one_thread(self) -> Iterator[None]:
+        """Sums round otherwise with more threads; torch has one number of them for all."""
+        before = self._torch.get_num_threads()
+        self._torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            self._torch.set_num_threads(before)
+
+    def _copy(self) -> list[Any]:
+        return [w.detach().clone() for w in self._weights]
 
     def _divergence(self, corpus: Corpus) -> float:
         total = 0.0

@@ -108,7 +108,10 @@ class Plan:
     help='Cuts for the approximate rank: all, none, middle, or as in "2,5-7".',
 )
 @click.option(
-    "--error", default=None, metavar="X", help="Report the least rank with mean error <= X nats."
+    "--error",
+    default=None,
+    metavar="X",
+    help="Seek the least rank with mean error <= X nats: among all, or --ranks.",
 )
 @click.option("--plot", default=None, metavar="DIR", help="Write SVG plots to a folder.")
 @oracle_options
@@ -241,6 +244,7 @@ def measure(
             plan.futures,
             plan.ranks,
             stage(f"asking at cut {cut}"),
+            every=plan.error is not None and plan.ranks is None,
         )
         for cut in plan.cuts
     ]

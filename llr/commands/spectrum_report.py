@@ -82,6 +82,7 @@ def cut_as_json(found: CutErrors, error: float | None) -> dict[str, Any]:
     if error is not None:
         value["least_rank"] = {
             "error": error,
+            "tried": list(found.tried),
             "estimate": found.least_rank(error),
             "upper_end": found.least_rank(error, sure=True),
         }
@@ -129,8 +130,8 @@ def report(
         show(cut_table(cut))
         if error is not None:
             show(
-                f"least rank with mean error <= {error:g}: {shown_rank(cut, error)} "
-                f"(estimate), {shown_rank(cut, error, True)} (upper end)"
+                f"least rank with mean error <= {error:g}, of {shown_ranks(cut.tried)}: "
+                f"{shown_rank(cut, error)} (estimate), {shown_rank(cut, error, True)} (upper end)"
             )
     if cuts:
         show(HELD_OUT)
@@ -214,9 +215,16 @@ def cut_table(found: CutErrors) -> Table:
 
 
 def shown_rank(cut: CutErrors, error: float, sure: bool = False) -> str:
-    """Return the least rank for an error; "none tried" if no rank tried has it."""
+    """Return the least rank for an error; "none" if no rank tried has it."""
     found = cut.least_rank(error, sure)
-    return "none tried" if found is None else str(found)
+    return "none" if found is None else str(found)
+
+
+def shown_ranks(tried: Sequence[int]) -> str:
+    """Return ascending ranks for the screen."""
+    if len(tried) > 1 and tried == tuple(range(tried[0], tried[-1] + 1)):
+        return f"all from {tried[0]} to {tried[-1]}"
+    return ", ".join(map(str, tried))
 
 
 def shown_decay(law: PowerLaw | None) -> str:

@@ -17,6 +17,7 @@ from llr.baselines import distillation
 from llr.errors import InputError
 from llr.learning.shared import check_stems, chosen_stems
 from llr.numbers.arithmetic import FLOAT64
+from llr.oracles.corpus import Corpus
 from llr.oracles.real import RealModel
 from llr.screen import (
     json_option,
@@ -37,6 +38,8 @@ LIMITS = (
     "TV: the mean next-token distance, and a bound on its expectation, each wrong with probability "
     f"{study.RISK}"
 )
+
+BY = f"by more than {study.CLEAR} standard errors of the paired difference"
 
 
 @click.command()
@@ -155,8 +158,8 @@ def surrogate(
         "seed": start,
         "words": many,
         "measuring": asked,
-        "learners": [e.as_json() for e in entries],
-        "ahead": ahead(entries),
+        "learners": [{**e.as_json(), **_less(e, entries, fresh)} for e in entries],
+        "ahead": ahead(entries, fresh),
         "risk": str(study.RISK),
         "samples": {whose: _texts(model, words) for whose, words in samples.items()},
     }
@@ -166,14 +169,16 @@ def surrogate(
         print_json(value)
         return
     show(_table(value))
+    show(_differences(value))
     chosen = model.surveyed if isinstance(model, RealModel) else 0
     show(f"prefixes asked besides: to measure {asked:,}, to choose tokens {chosen:,}")
     show(LIMITS)
     if relaxed is not None:
         show(f"({relaxed}): measured on so many fresh words of their own")
-    for budget, rank in value["ahead"].items():
-        what = "no rank" if rank is None else f"ranks from {rank} on"
-        show(f"{int(budget):,} calls: below the soft n-gram: {what}")
+    for name, found in value["ahead"].items():
+        for budget, rank in found.items():
+            what = "no rank" if rank is None else f"ranks from {rank} on"
+            show(f"{int(budget):,} calls: below the {name} {BY}: {what}")
     for whose, texts in value["samples"].items():
         show(f"{whose}:")
         for text in texts:
@@ -181,20 +186,31 @@ def surrogate(
             click.echo(f"    {shown}")
 
 
-def ahead(entries: Sequence[study.Entry]) -> dict[str, int | None]:
-    """Return, per budget, the least rank from which on every network beats the soft n-gram."""
-    found: dict[str, int | None] = {}
-    for budget in sorted({e.budget for e in entries if e.learner.startswith(study.SOFT)}):
-        here = [e for e in entries if e.budget == budget]
-        soft = next(e for e in here if e.learner.startswith(study.SOFT))
-        least = None
-        nets = [e for e in here if e.learner == study.SURROGATE]
-        for e in sorted(nets, key=lambda e: e.rank or 0, reverse=True):
-            if e.divergence.mean >= soft.divergence.mean:
-                break
-            least = e.rank
-        found[str(budget)] = least
+def ahead(entries: Sequence[study.Entry], fresh: Corpus) -> dict[str, dict[str, int | None]]:
+    """Return, per rival and budget, the rank from which on every network is clearly below it."""
+    found: dict[str, dict[str, int | None]] = {}
+    nets = [e for e in entries if e.learner == study.SURROGATE]
+    for budget in sorted({e.budget for e in nets}):
+        here = sorted((e for e in nets if e.budget == budget), key=lambda e: -(e.rank or 0))
+        for name, rival in study.rivals(here[0], entries).items():
+            least = None
+            for e in here:
+                if not study.difference(e.divergence, rival.divergence, fresh).below:
+                    break
+                least = e.rank
+            found.setdefault(name, {})[str(budget)] = least
     return found
+
+
+def _less(e: study.Entry, entries: Sequence[study.Entry], fresh: Corpus) -> dict[str, Any]:
+    """Return a network's paired differences to its rivals as JSON; nothing for other learners."""
+    if e.learner != study.SURROGATE:
+        return {}
+    found = {}
+    for name, rival in study.rivals(e, entries).items():
+        less = study.difference(e.divergence, rival.divergence, fresh)
+        found[name] = {"mean": less.mean, "standard_error": less.error}
+    return {"less": found}
 
 
 def _texts(model: Any, words: Any) -> list[str]:
@@ -221,6 +237,18 @@ def _table(value: dict[str, Any]) -> Table:
             f"{positions[0]:.3f}, {positions[-1]:.3f}",
             f"{e['next_token_tv']:.3f}, {e['next_token_tv_limit']:.3f}",
         )
+    return found
+
+
+def _differences(value: dict[str, Any]) -> Table:
+    nets = [e for e in value["learners"] if "less" in e]
+    names = list(nets[0]["less"])
+    title = f"{study.SURROGATE} less another of the same budget, paired over the words; nats"
+    found = table(title, "calls", "rank", *(f"less {name}" for name in names))
+    for e in nets:
+        shown = (e["less"][name] for name in names)
+        cells = (f"{x['mean']:+.4f} +- {x['standard_error']:.4f}" for x in shown)
+        found.add_row(f"{e['calls']:,}", str(e["rank"]), *cells)
     return found
 
 

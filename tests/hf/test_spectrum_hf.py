@@ -63,8 +63,10 @@ def test_held_out_errors(found):
     (cut,) = found["approximate_rank"]
     errors = {e["rank"]: e["mean"] for e in cut["errors"]}
     assert errors[16] < errors[4] < errors[0]
-    rank = cut["least_rank"]["estimate"]
-    assert errors[rank] <= 3
+    least = cut["least_rank"]
+    rank = least["estimate"]
+    assert least["tried"] == list(range(len(least["tried"])))
+    assert all(errors[r] <= 3 for r in errors if r == rank)
     assert all(errors[r] > 3 for r in errors if r < rank)
 
 

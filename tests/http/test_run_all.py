@@ -1,14 +1,11 @@
-"""The script that makes the record of examples/, on a model trained for seconds."""
+"""The script that makes the record of examples/, training included, at sizes of seconds."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import convert_to_gguf
 import pytest
 import run_all
-import small_models
-import train_small_lm
 from click.testing import CliRunner
 
 WANTED = "needs llama.cpp's server and the extra llr[hf]: tox -e http"
@@ -17,12 +14,16 @@ pytest.importorskip("transformers", reason=WANTED)
 pytest.importorskip("xllamacpp", reason=WANTED)
 
 SHOWN = {
+    "train": "Held-out loss after 10 steps",
     "spectrum": "  control ",
     "lingen": "prefixes with the prompt asked after the fit: 0",
+    "ranks": "cut 6: Def 1.6's mean error",
     "surrogate": "relaxed lean learner (2)",
+    "learn": "lean learner on hf:model=models/full",
     "llamacpp": "float32 throughout",
-    "served-spectrum": "best rank-r approximations",
-    "served-lingen": "prefixes with the prompt asked after the fit: 0",
+    "oracle-speed": "with a journal, remembered",
+    "served-spectrum": "best rank-r approximations of the control",
+    "served-lingen": "  checkpoint ",
     "served-surrogate": "soft n-gram",
 }
 
@@ -30,12 +31,6 @@ SHOWN = {
 def test_the_whole_record_in_one_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     monkeypatch.delenv("PYTHONSAFEPATH", raising=False)  # a script finds the one beside it
-    models = tmp_path / "models"
-    train_small_lm.one_thread()
-    plan = small_models.small_plan(steps=30)
-    train_small_lm.save(train_small_lm.train(small_models.documentation(), plan), models)
-    convert_to_gguf.convert(models / "full", models / "full.gguf")
-    monkeypatch.setattr(run_all, "CONTEXT", small_models.SMALL.context)
     done = CliRunner().invoke(run_all.main, [str(tmp_path), "--quick"])
     assert done.exit_code == 0, done.output
     record = tmp_path / "record"

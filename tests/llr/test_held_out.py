@@ -22,11 +22,11 @@ from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import model_oracle
 
 
-def errors_of(model, cut, histories=60, futures=40, ranks=None, seed=0):
+def errors_of(model, cut, histories=60, futures=40, ranks=None, seed=0, every=False):
     ledger = Ledger(model_oracle(model, FLOAT64), model.alphabet_size, model.horizon, FLOAT64)
     author = Author(ledger, model.alphabet_size, np.random.default_rng(seed))
     k, horizon = model.alphabet_size, model.horizon
-    return held_out_errors(ledger, author, k, horizon, cut, histories, futures, ranks)
+    return held_out_errors(ledger, author, k, horizon, cut, histories, futures, ranks, every=every)
 
 
 # -- ranks that are known -----------------------------------------------------------------------
@@ -163,6 +163,24 @@ def test_the_least_rank():
     found = CutErrors(2, 8, 8, 8, 8, 8, errors)
     assert [found.least_rank(x) for x in (2, 0.9, 0.5, 0.3, 0.15)] == [0, 2, 2, 3, None]
     assert [found.least_rank(x, sure=True) for x in (2, 0.9, 0.5, 0.3)] == [0, 2, 3, None]
+
+
+def test_the_least_rank_is_sought_among_all():
+    model = llr.target("isan:T=7,k=4,d=11,seed=2")
+    grid, full = (errors_of(model, 4, 120, 60, every=every) for every in (False, True))
+    assert full.errors == grid.errors
+    assert grid.tried == (0, 1, 2, 3, 4, 6, 8, 11)
+    assert full.tried == tuple(range(12))
+    same = {e.rank: e for e in full.every}
+    assert all(e.means == pytest.approx(same[e.rank].means, abs=1e-12) for e in full.errors)
+    # more ranks share the risk
+    assert all(same[e.rank].high > e.high for e in full.errors[:-1])
+    aims = [e.largest for e in full.every[:-1]]
+    found = [full.least_rank(x) for x in aims]
+    assert found == [min(e.rank for e in full.every if e.largest <= x) for x in aims]
+    # the grid has ranks that are too large
+    assert sum(rank < grid.least_rank(x) for x, rank in zip(aims, found, strict=True)) >= 3
+    assert all(rank <= grid.least_rank(x) for x, rank in zip(aims, found, strict=True))
 
 
 def test_intervals_hold_together():

@@ -52,7 +52,12 @@ def test_json():
             assert a["sharpened"] == a["mean_square"] / 4
     assert [c["cut"] for c in found["approximate_rank"]] == [3, 4, 6]
     for c in found["approximate_rank"]:
-        assert c["least_rank"] == {"error": 1e-9, "estimate": 2, "upper_end": 2}
+        assert c["least_rank"] == {
+            "error": 1e-9,
+            "tried": [0, 1, 2],
+            "estimate": 2,
+            "upper_end": 2,
+        }
         assert (c["training"]["histories"], c["held_out"]["histories"]) == (18, 6)
         for e in c["errors"]:
             assert e["low"] <= e["mean"] == max(e["means"]) <= e["high"]
@@ -61,6 +66,15 @@ def test_json():
     assert 0 < counts["distinct_prefixes"] <= sum(3**n for n in range(6))
     assert counts["words"] == 24 + 16 + 3 * 24 + 16 * 3
     assert counts["rechecks"] == 16
+
+
+def test_ranks_that_are_named_are_those_tried():
+    found = json_of(TARGET, *QUICK, "--cuts", 3, "--error", "1e-9", "--ranks", "0,1,3,5")
+    (cut,) = found["approximate_rank"]
+    assert cut["least_rank"]["tried"] == [0, 1, 3, 5]
+    assert cut["least_rank"]["estimate"] == 3  # 2 is not among them
+    shown = call(TARGET, *QUICK, "--error", "1e-9", "--ranks", "0,1").stdout
+    assert "of all from 0 to 1: none (estimate), none (upper end)" in shown
 
 
 def test_exponents_of_decay_are_positive_and_inside_their_intervals():
@@ -90,7 +104,7 @@ def test_tables():
         "best rank-r approximations of the control, 24 x 16",
         "Fact B.2 holds at every prefix of every approximation",
         "cut 4: Def 1.6's mean error",
-        "least rank with mean error <= 0.1:",
+        "least rank with mean error <= 0.1, of all from 0 to 2: ",
         "says how straight the line is",
         "if means over histories and over words are normal",
     ):

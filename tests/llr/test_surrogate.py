@@ -16,11 +16,14 @@ from llr.numbers.arithmetic import FLOAT64
 from llr.oracles.corpus import corpus_of
 from llr.oracles.protocol import model_oracle
 from llr.surrogate import (
+    DISTILLED,
     LEAN,
     RELAXED,
     SOFT,
     SURROGATE,
+    Divergence,
     OfModel,
+    difference,
     divergence,
     drawn,
     measured_on,
@@ -137,19 +140,47 @@ def test_relaxed_programs_of_the_same_tables():
     assert words.max() < 4
 
 
-def test_ahead_means_from_that_rank_on():
+def test_a_paired_difference_by_hand():
+    fresh = corpus_of({(0, 0): 1, (1, 0): 3}, lambda ps: np.zeros((len(ps), 2)))
+    one, two = [], []
+    for rows, shift in ((one, 0.25), (two, 0.4)):
+        rows += [np.log([[0.5, 0.5]]), np.log([[0.5, 0.5], [shift, 1 - shift]])]
+    first, second = (divergence(rows, fresh) for rows in (one, two))
+    apart = [-0.5 * np.log(4 * p * (1 - p)) for p in (0.25, 0.4)]
+    gaps = np.array([0, *[apart[0] - apart[1]] * 3]) / 2
+    found = difference(first, second, fresh)
+    assert found.mean == pytest.approx(gaps.mean()) == pytest.approx(first.mean - second.mean)
+    assert found.error == pytest.approx(gaps.std(ddof=1) / 2)
+    assert difference(second, first, fresh).mean == -found.mean
+    assert difference(first, first, fresh).error == 0
+
+
+def made(by_word):
+    by_word = np.asarray(by_word)
+    return Divergence(by_word.mean(), 0.0, (), 0.0, 0.0, tuple(by_word))
+
+
+def test_ahead_means_clearly_below_from_that_rank_on():
     base = entries([40], [3])
+    fresh = corpus_of({(a,): 1 for a in range(4)}, lambda ps: np.zeros((len(ps), 4)))
+    common = np.array([0.0, 1.0, 2.0, 3.0])  # words differ by far more than learners do
+    gap = np.array([-0.01, 0.01, -0.01, 0.01])  # a standard error of 0.0058
 
-    def made(soft, nets):
-        d = base[1].divergence
-        rows = [replace(base[1], divergence=replace(d, mean=soft))]
-        rows += [replace(base[2], rank=r, divergence=replace(d, mean=m)) for r, m in nets.items()]
-        return ahead(rows)["40"]
+    def of(nets, rival=1.0, name=SOFT):
+        rows = [replace(base[1], learner=f"{name}, 3", divergence=made(common + rival))]
+        rows += [
+            replace(base[2], rank=r, divergence=made(common + m + gap)) for r, m in nets.items()
+        ]
+        return ahead(rows, fresh)[name]["40"]
 
-    assert made(1.0, {3: 2.0, 5: 0.9, 9: 0.8}) == 5
-    assert made(1.0, {3: 0.9, 5: 1.1, 9: 0.8}) == 9
-    assert made(1.0, {3: 0.9, 5: 0.9, 9: 1.0}) is None
-    assert made(1.0, {3: 0.5, 5: 0.6}) == 3
+    assert of({3: 2.0, 5: 0.9, 9: 0.8}) == 5
+    assert of({3: 0.9, 5: 1.1, 9: 0.8}) == 9
+    assert of({3: 0.9, 5: 0.9, 9: 1.0}) is None
+    assert of({3: 0.5, 5: 0.6}) == 3
+    # below, but by less than two standard errors
+    assert of({3: 0.5, 5: 0.98, 9: 0.995}) is None
+    assert of({3: 0.5, 5: 0.995, 9: 0.98}) == 9
+    assert of({3: 2.0, 5: 0.9}, name=DISTILLED) == 5
 
 
 def test_the_command_prints_a_table_text_and_plots(tmp_path):
@@ -160,7 +191,8 @@ def test_the_command_prints_a_table_text_and_plots(tmp_path):
     assert found.exit_code == 0, found.output
     assert "soft n-gram" in found.stdout
     assert "low-rank network" in found.stdout
-    assert "100 calls: below the soft n-gram:" in found.stdout
+    assert "100 calls: below the soft n-gram by more than 2 standard errors" in found.stdout
+    assert "low-rank network less another of the same budget" in found.stdout
     assert sorted(p.name for p in folder.iterdir()) == [
         "surrogate-calls.svg",
         "surrogate-ranks.svg",
@@ -170,7 +202,19 @@ def test_the_command_prints_a_table_text_and_plots(tmp_path):
     assert [e["calls"] <= e["budget"] for e in value["learners"]] == [True] * 8
     assert value["measuring"] > 50
     assert len(value["samples"]["target"]) == len(value["samples"]["surrogate"]) == 5
-    assert set(value["ahead"]) == {"40", "100"}
+    assert set(value["ahead"]) == {SOFT}
+    assert set(value["ahead"][SOFT]) == {"40", "100"}
+    for e in value["learners"]:
+        soft = next(
+            s["kl"]
+            for s in value["learners"]
+            if s["learner"].startswith(SOFT) and s["budget"] == e["budget"]
+        )
+        if e["learner"] != SURROGATE:
+            assert "less" not in e
+            continue
+        assert e["less"][SOFT]["mean"] == pytest.approx(e["kl"] - soft)
+        assert 0 < e["less"][SOFT]["standard_error"] < e["standard_error"] + 1
 
 
 def test_the_command_measures_relaxed_programs_and_shows_their_text():
