@@ -1,9 +1,10 @@
 """Bring your own learner: a conformance suite for anything that learns from a logit oracle.
 
 A learner is a function; what it returns answers prefixes with logits (:class:`Learner`,
-:class:`Learned`).  :func:`check_learner` runs it on small targets of every family, asks for nothing
-but what [P] promises, and shrinks each failure to the smallest target that shows it.  Everything is
-counted where the learner meets the oracle, so no learner is believed about its own queries.
+:class:`Learned`).  :func:`check_learner` runs it on small targets of every family with rational
+logits, asks for nothing but what [P] promises, and shrinks each failure to the smallest target that
+shows it.  Everything is counted where the learner meets the oracle, so no learner is believed about
+its own queries.
 
 A promise "with probability 1 - delta" is never tested on one run: a target counts as missed if
 several runs with fresh seeds all miss it, and repeated runs on fixed targets go through an exact
@@ -268,7 +269,7 @@ class Target:
 def small_targets(
     *, horizons: Span = (1, 5), alphabet_sizes: Span = (2, 8)
 ) -> SearchStrategy[Target]:
-    """Return targets of every family, exact and quickly tabulated.
+    """Return targets of every family with rational logits, exact and quickly tabulated.
 
     The teachers and layered ISANs come only where T = 5 is allowed, whatever their own T: they are
     made of few choices, so that failures would shrink to them, and they are hard to read.

@@ -39,7 +39,7 @@ class BoundVerdict:
         worst_instance: where it was reached, or None.
         counterexample: the smallest refuting instance found, or None.
         refutation: both sides there, or None.
-        tried: instances measured, over all claims that cite the statement.
+        tried: instances measured, over the claims searched.
         seconds: time taken.
     """
 
@@ -84,10 +84,11 @@ def check_bound(
 ) -> BoundVerdict:
     """Try to break a statement with another right-hand side.
 
-    Every claim that uses the statement is searched with ``function`` in place of the registered
-    one: first the instance on record, then ten rounds of the claim's own number of instances, to
-    the first counterexample, which is shrunk.  The same seed gives the same verdict unless time
-    runs out.
+    The claims that use the statement and draw their instances by a search (none that lists them or
+    draws samples; those known to be false only if there is no other) are searched one after the
+    other with ``function`` in place of the registered one: first the instance on record, then ten
+    rounds of the claim's own number of instances, to the first counterexample of the first claim
+    that has one; it is shrunk.  The same seed gives the same verdict unless time runs out.
 
         >>> from properties import check_bound
         >>> print(check_bound("lemma-5.3", lambda gap, unit: 1))  # doctest: +SKIP
@@ -103,7 +104,7 @@ def check_bound(
         start: seed of the search.
 
     Raises:
-        InputError: no such statement, no claim that uses it, a function that cannot take these
+        InputError: no such statement, no such claim, a function that cannot take these
             arguments, or one that returns something else.
     """
     if identifier not in STATEMENTS:

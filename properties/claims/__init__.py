@@ -61,7 +61,6 @@ register(
     choices.Trial,
     components.Asked,
     components.Draws,
-    components.Noisy,
     components.Wanted,
     lean.Estimates,
     necessity.Listed,

@@ -134,7 +134,11 @@ CLAIMS = (
         "|L| <= lam everywhere: M(a | h) >= e^(-2 lam) / k",
         "[P] Remark 5.8",
         "printed",
-        lambda: st.one_of(targets(horizons=(1, 3)), isans(units=(LN2,), horizons=(1, 2))),
+        lambda: st.one_of(
+            targets(horizons=(1, 3)),
+            isans(units=(LN2,), horizons=(1, 2)),
+            isans(units=(LN2,), horizons=(1, 2), alphabet_sizes=(4, 8), dimensions=(1, 2)),
+        ),
         floor,
         (Twin("e^(-lam) / k", floor_tightened),),
         statements=("remark-5.8-floor",),

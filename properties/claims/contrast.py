@@ -25,6 +25,7 @@ from llr.numbers import rational
 from llr.numbers.balls import total
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
+from properties.corners import corner_isans
 from properties.measure import worst
 from properties.scenarios import probability_of
 from properties.strategies import (
@@ -103,7 +104,7 @@ def markov_logit_rank(model: HiddenMarkovModel) -> Measurement:
 
 def small_models() -> SearchStrategy[LanguageModel]:
     """Return small exact models."""
-    return st.one_of(isans(horizons=(1, 3)), tabulated_models())
+    return st.one_of(isans(horizons=(1, 3)), tabulated_models(), corner_isans(horizons=(1, 3)))
 
 
 def mixed(model: LanguageModel) -> Measurement:

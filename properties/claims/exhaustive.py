@@ -24,6 +24,7 @@ from llr.oracles.protocol import ModelOracle
 from properties.claim import Check, Claim, Measurement, Twin
 from properties.claims import components, learner, models, spanners, transfer
 from properties.claims.choices import EveryPath, Trial
+from properties.claims.slips import EveryWord
 from properties.exhaustive import STEPS, SmallIsan, small_isans, step_of
 from properties.measure import worst
 from properties.scenarios import Scenario
@@ -145,17 +146,6 @@ def distances(
 
 
 # -- every word drawn ---------------------------------------------------------------------------
-
-
-class EveryWord:
-    """A source that draws every word equally often, given k^T draws or a multiple."""
-
-    def __init__(self, alphabet_size: int) -> None:
-        self._k = alphabet_size
-
-    def draw(self, n: int, length: int, rng: np.random.Generator) -> Mapping[Word, int]:
-        """Return all words of the length, n / k^length times each."""
-        return dict.fromkeys(words(self._k, length), n // self._k**length)
 
 
 class OneHistory(EveryWord):

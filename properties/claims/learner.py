@@ -12,6 +12,7 @@ from llr.models.base import Word
 from llr.numbers.arithmetic import EXACT, Row
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
+from properties.corners import all_targets
 from properties.measure import worst
 from properties.scenarios import Run, Scenario, inner_prefixes, run, scenarios
 from properties.strategies import targets
@@ -73,7 +74,7 @@ def telescope_short(scenario: Scenario) -> Measurement:
 def exact_scenarios() -> SearchStrategy[Scenario]:
     """Return runs with an exact oracle and a low threshold: many witnesses."""
     return scenarios(
-        models=lambda: targets(horizons=(3, 4)), thresholds=(fmpq(1, 1000), fmpq(1, 10))
+        models=lambda: all_targets(horizons=(3, 4)), thresholds=(fmpq(1, 1000), fmpq(1, 10))
     )
 
 
@@ -215,7 +216,7 @@ CLAIMS = (
         "Lh_{t+1}(a) - Lhat(y_{1:t}.a) = sum_{s=2..t} Delta'_s(y_{s:t}.a), exactly",
         "[P] inside Lemma 5.8",
         "printed",
-        lambda: scenarios(noisy=True),
+        lambda: scenarios(models=all_targets, noisy=True),
         telescope,
         (Twin("first residual left out", telescope_short),),
         examples=150,

@@ -17,11 +17,13 @@ from llr.numbers import rational
 from llr.numbers.rational import RationalRow
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
+from properties.corners import corner_isans
 from properties.strategies import (
     copies,
     fourier_sparse,
     isans,
     noisy_parities,
+    perturbed_isans,
     spikes,
     tabulated_models,
 )
@@ -31,8 +33,18 @@ Ranked: TypeAlias = tuple[Isan, tuple[int, ...]]
 
 
 def any_models() -> SearchStrategy[LanguageModel]:
-    """Return ISANs of every structure, and tables of arbitrary logits."""
-    return st.one_of(isans(horizons=(1, 4)), tabulated_models())
+    """Return ISANs of every structure, exact or perturbed, and tables of arbitrary logits."""
+    return st.one_of(
+        isans(horizons=(1, 4)),
+        tabulated_models(),
+        corner_isans(horizons=(1, 4)),
+        perturbed_isans(horizons=(1, 3)),
+    )
+
+
+def all_isans() -> SearchStrategy[Isan]:
+    """Return ISANs of every structure."""
+    return st.one_of(isans(), corner_isans(horizons=(1, 4)))
 
 
 def differing_prefixes(first: LanguageModel, second: LanguageModel) -> int:
@@ -188,7 +200,7 @@ CLAIMS = (
         "an ISAN of dimension d has every cut of rank <= d",
         "[P] Fact 1.1; [S] Theorem 4.3",
         "printed",
-        isans,
+        all_isans,
         isan_ranks,
         (Twin("cut rank <= d - 1", isan_ranks_below_dimension),),
     ),
@@ -197,7 +209,7 @@ CLAIMS = (
         "reachable and observable spaces give the ranks of the whole logit matrices",
         "[P] Def 1.4",
         "sharpened",
-        isans,
+        all_isans,
         polynomial_ranks,
         (Twin("reachable space ignored", observable_ranks),),
     ),

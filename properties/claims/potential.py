@@ -23,7 +23,22 @@ from llr.numbers.rational import RationalRow, rational
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
-from properties.strategies import Potential, low_rank_matrices, potentials
+from properties.strategies import (
+    Potential,
+    low_rank_matrices,
+    potentials,
+    witness_sequences,
+)
+
+
+def any_sequences() -> SearchStrategy[Potential]:
+    """Return small vectors, and what is found in tables that are read exactly or with errors."""
+    return st.one_of(potentials(), witness_sequences(), witness_sequences(xi="1/70"))
+
+
+def exact_sequences() -> SearchStrategy[Potential]:
+    """Return sequences with e = 0: small vectors, and what is found in tables."""
+    return st.one_of(potentials(exact=True), witness_sequences())
 
 
 def _sides(p: Potential, d: int) -> Measurement:
@@ -188,7 +203,7 @@ CLAIMS = (
         "prod_j (1 + (g-e)^2 / (lam B^2 + (j-1) e^2)) <= (1 + W R^2 / (d lam))^d",
         "[P] Lemma 5.1, explicit",
         "sharpened",
-        potentials,
+        any_sequences,
         potential,
         (Twin("e left out", potential_without_error),),
         statements=("lemma-5.1",),
@@ -210,7 +225,7 @@ CLAIMS = (
         "e = 0: W <= d",
         "[P] Lemma 5.1, exact case",
         "sharpened",
-        lambda: potentials(exact=True),
+        exact_sequences,
         exact_length,
         (Twin("W <= d - 1", exact_length_tightened),),
         statements=("lemma-5.1-exact",),

@@ -69,10 +69,10 @@ class SparseTarget:
 
 
 class EveryWord:
-    """A sample oracle without chance: its n words are the first n in lexicographic order.
+    """A sample oracle without chance: its words come in lexicographic order, over and over.
 
     Args:
-        alphabet_size: k; n = k^length gives every word once.
+        alphabet_size: k; n = k^length gives every word once, a multiple equally often.
     """
 
     def __init__(self, alphabet_size: int) -> None:
@@ -80,7 +80,11 @@ class EveryWord:
 
     def draw(self, n: int, length: int, rng: np.random.Generator) -> Words:
         """Return the first n words of one length."""
-        return dict.fromkeys(islice(words(self._k, length), n), 1)
+        rounds, rest = divmod(n, self._k**length)
+        once_more = dict.fromkeys(islice(words(self._k, length), rest), rounds + 1)
+        return (
+            {**dict.fromkeys(words(self._k, length), rounds), **once_more} if rounds else once_more
+        )
 
 
 def run_on_every_word(

@@ -28,8 +28,13 @@ from properties.strategies import copies, isans, low_rank_matrices, noisy_pariti
 
 
 def all_rows() -> SearchStrategy[list[RationalRow]]:
-    """Return lists of rows: repeats, zeros, low rank, huge and tiny entries."""
-    return st.one_of(row_families(), row_families(wide=True), low_rank_matrices())
+    """Return lists of rows: repeats, zeros, low rank, huge and tiny entries, near-singular."""
+    return st.one_of(
+        row_families(),
+        row_families(wide=True),
+        low_rank_matrices(),
+        row_families(rows=(1, 5), nearly_dependent=True),
+    )
 
 
 def largest_coefficient(rows: list[RationalRow], basis: tuple[int, ...]) -> Measurement:

@@ -23,6 +23,7 @@ from llr.numbers.balls import Number, Real, total
 from llr.numbers.units import LN2
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Claim, Measurement, Twin
+from properties.corners import all_targets
 from properties.measure import worst
 from properties.scenarios import (
     Scenario,
@@ -208,7 +209,7 @@ CLAIMS = (
         "residuals <= g: |Lh_{t+1}(a) - L(y_{1:t}.a)| <= (t-1) g + xi",
         "[P] Lemma 5.8",
         "printed",
-        lambda: scenarios(noisy=True),
+        lambda: scenarios(models=all_targets, noisy=True),
         logit_errors,
         (Twin("(t-2) g + xi", lambda s: logit_errors(s, 2)),),
         statements=("lemma-5.8",),

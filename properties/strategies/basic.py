@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeGuard
 
 from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from llr.errors import InputError
-from llr.models.base import Word
+from llr.models.base import Word, check_size
 from llr.numbers.perturbations import NOISES, largest_error
-from llr.numbers.rational import rational
+from llr.numbers.rational import rational, text
 from llr.numbers.units import NAT, LogitUnit
 
 Span: TypeAlias = tuple[int, int]
@@ -22,31 +22,67 @@ XIS = (fmpq(1, 7000), fmpq(1, 70), fmpq(1, 7))
 """Sizes of noise in nats; logits have no 7 in their denominators, so that none ties with them."""
 
 
-def check_span(span: Span, least: int, argument: str) -> None:
-    """Raise InputError unless the span is a pair ``least <= span[0] <= span[1]``."""
-    if len(span) != 2 or not least <= span[0] <= span[1]:
+def check_span(span: object, least: int, argument: str) -> None:
+    """Raise InputError unless the span is a pair of integers ``least <= span[0] <= span[1]``."""
+    if (
+        not isinstance(span, tuple | list)
+        or len(span) != 2
+        or not all(type(x) is int for x in span)
+        or not least <= span[0] <= span[1]
+    ):
         raise InputError(
-            argument, span, f"a pair (least, largest) with {least} <= least <= largest"
+            argument, span, f"a pair of integers (least, largest) with {least} <= least <= largest"
         )
 
 
-def check_units(units: Sequence[LogitUnit]) -> None:
-    """Raise InputError if there is no unit to draw from."""
-    if not units:
-        raise InputError("units", units, "at least one unit")
+def check_flag(value: object, argument: str) -> None:
+    """Raise InputError unless the value is True or False."""
+    if not isinstance(value, bool):
+        raise InputError(argument, value, "True or False")
 
 
-def check_noises(noises: Sequence[str], xis: Sequence[object]) -> list[fmpq]:
+def check_units(units: object) -> None:
+    """Raise InputError unless there is a unit to draw from, and nothing else."""
+    if not (_is_some(units) and all(isinstance(unit, LogitUnit) for unit in units)):
+        raise InputError("units", units, "a sequence of at least one LogitUnit")
+
+
+def check_noises(noises: object, xis: object) -> list[fmpq]:
     """Return the xis as rationals, or raise InputError if a kind of noise or a xi is wrong."""
-    if not noises:
-        raise InputError("noises", noises, "at least one of " + ", ".join(NOISES))
-    if not xis:
-        raise InputError("xis", xis, "at least one positive rational")
+    if not (_is_some(noises) and all(isinstance(noise, str) for noise in noises)):
+        raise InputError("noises", noises, "a sequence of at least one of " + ", ".join(NOISES))
+    if not _is_some(xis):
+        raise InputError("xis", xis, "a sequence of at least one positive rational")
     sizes = [rational(xi, "xis") for xi in xis]
     for noise in noises:
         for xi in sizes:
             largest_error(noise, xi, NAT)
     return sizes
+
+
+def check_error(error: object, argument: str) -> fmpq:
+    """Return an error as a rational, or raise InputError if it is none or negative."""
+    found = rational(error, argument)
+    if found < 0:
+        raise InputError(argument, text(found), "a rational of at least 0")
+    return found
+
+
+def check_strategy(value: object, argument: str, drawn: str) -> None:
+    """Raise InputError unless the value is a strategy.
+
+    Args:
+        value: the argument given.
+        argument: its name.
+        drawn: what the strategy should draw, a plural noun.
+    """
+    if not isinstance(value, SearchStrategy):
+        raise InputError(argument, value, f"a strategy of {drawn}")
+
+
+def _is_some(values: object) -> TypeGuard[Sequence[Any]]:
+    """True for a sequence with anything in it; a string is a value, not a sequence of them."""
+    return isinstance(values, Sequence) and not isinstance(values, str | bytes) and len(values) > 0
 
 
 def rationals(*, size: int = 3, integers: bool = False) -> SearchStrategy[fmpq]:
@@ -56,8 +92,8 @@ def rationals(*, size: int = 3, integers: bool = False) -> SearchStrategy[fmpq]:
         size: numerators lie in [-size, size].
         integers: leave out proper fractions.
     """
-    if size < 1:
-        raise InputError("size", size, "an integer of at least 1")
+    check_size(size, 1, "size")
+    check_flag(integers, "integers")
     whole = st.integers(-size, size).map(fmpq)
     if integers:
         return whole
@@ -73,10 +109,8 @@ def wide_rationals() -> SearchStrategy[fmpq]:
 
 def words_of(*, alphabet_size: int, length: int) -> SearchStrategy[Word]:
     """Return words of one length."""
-    if alphabet_size < 2:
-        raise InputError("alphabet_size", alphabet_size, "an integer of at least 2")
-    if length < 0:
-        raise InputError("length", length, "an integer of at least 0")
+    check_size(alphabet_size, 2, "alphabet_size")
+    check_size(length, 0, "length")
     return st.lists(st.integers(0, alphabet_size - 1), min_size=length, max_size=length).map(tuple)
 
 

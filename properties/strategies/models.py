@@ -27,6 +27,7 @@ from llr.numbers.units import NAT, LogitUnit
 from properties.strategies.basic import (
     XIS,
     Span,
+    check_flag,
     check_noises,
     check_span,
     check_units,
@@ -38,7 +39,7 @@ from properties.strategies.basic import (
 
 @st.composite
 def _square_matrices(draw: DrawFn, d: int, entries: SearchStrategy[fmpq]) -> families.Entries:
-    """A d x d matrix: identity, zero, permutation, nilpotent, sparse or dense."""
+    """A d x d matrix: identity, zero, permutation, nilpotent or dense."""
     shape = draw(st.sampled_from(["identity", "zero", "permutation", "nilpotent", "dense"]))
     if shape == "identity":
         return families.identity(d)
@@ -61,7 +62,7 @@ def isans(
     integers: bool = False,
     wide: bool = False,
 ) -> SearchStrategy[Isan]:
-    """Return time-varying ISANs, generic and structured: sparse, permuting, nilpotent, with zeros.
+    """Return time-varying ISANs, generic and structured: permuting, nilpotent, with zeros.
 
     Args:
         horizons, alphabet_sizes, dimensions: least and largest T, k, d.
@@ -74,6 +75,8 @@ def isans(
     check_span(alphabet_sizes, 2, "alphabet_sizes")
     check_span(dimensions, 1, "dimensions")
     check_units(units)
+    check_flag(integers, "integers")
+    check_flag(wide, "wide")
     if wide and integers:
         raise InputError("wide", wide, "False together with integers")
     entries = wide_rationals() if wide else rationals(size=2, integers=integers)

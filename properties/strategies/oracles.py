@@ -15,7 +15,7 @@ from llr.numbers.perturbations import NOISES
 from llr.numbers.rational import RationalRow
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import ModelOracle
-from properties.strategies.basic import XIS, check_noises, seeds
+from properties.strategies.basic import XIS, check_noises, check_strategy, seeds
 from properties.strategies.models import targets
 
 
@@ -58,6 +58,8 @@ def noisy_oracles(
         xis: sizes in nats drawn from, positive rationals.
     """
     sizes = check_noises(noises, xis)
+    if models is not None:
+        check_strategy(models, "models", "models")
     return st.builds(
         ApproximateOracle,
         targets() if models is None else models,

@@ -10,7 +10,14 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llr.numbers.rational import RationalRow
 from llr.numbers.units import NAT, LogitUnit
-from properties.strategies.basic import Span, check_span, check_units, rationals, wide_rationals
+from properties.strategies.basic import (
+    Span,
+    check_flag,
+    check_span,
+    check_units,
+    rationals,
+    wide_rationals,
+)
 
 NEARLY = fmpq(1, 10**12)
 """How far a nearly dependent row is from its combination, in one entry."""
@@ -33,6 +40,8 @@ def row_families(
     """
     check_span(rows, 1, "rows")
     check_span(columns, 1, "columns")
+    check_flag(wide, "wide")
+    check_flag(nearly_dependent, "nearly_dependent")
 
     @st.composite
     def drawn(draw: DrawFn) -> list[RationalRow]:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llr.errors import InputError
-from llr.numbers.rational import RationalRow, matrix, rational, row_tuples, text
-from properties.strategies.basic import Span, check_span
+from llr.numbers.rational import RationalRow, matrix, row_tuples, text
+from properties.strategies.basic import Span, check_error, check_flag, check_span
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def dot(x: RationalRow, y: RationalRow) -> fmpq:
 
 
 def potentials(
-    *, dimensions: Span = (1, 3), exact: bool = False, error: fmpq = fmpq(0)
+    *, dimensions: Span = (1, 3), exact: bool = False, error: object = 0
 ) -> SearchStrategy[Potential]:
     """Return sequences for Lemma 5.1 made of small vectors; g - e > 0 always.
 
@@ -108,10 +108,10 @@ def potentials(
         error: with ``exact``, then move every entry of v_j by up to four times this much, >= 0.
     """
     check_span(dimensions, 1, "dimensions")
-    if error < 0:
-        raise InputError("error", text(error), "a rational of at least 0")
-    if error > 0 and not exact:
-        raise InputError("error", text(error), "0, or given together with exact=True")
+    check_flag(exact, "exact")
+    off = check_error(error, "error")
+    if off > 0 and not exact:
+        raise InputError("error", text(off), "0, or given together with exact=True")
 
     @st.composite
     def drawn(draw: DrawFn) -> Potential:
@@ -126,8 +126,8 @@ def potentials(
             x, y = draw(vectors), draw(vectors)
             if exact:
                 x = _off(x, orthogonal)
-                if error != 0:
-                    x = tuple(a + error * b for a, b in zip(x, draw(vectors), strict=True))
+                if off != 0:
+                    x = tuple(a + off * b for a, b in zip(x, draw(vectors), strict=True))
             assume(dot(x, y) != 0)
             rest = _off(y, orthogonal)
             if any(rest):
@@ -169,9 +169,7 @@ def witness_sequences(
     check_span(dimensions, 1, "dimensions")
     check_span(histories, 1, "histories")
     check_span(futures, 1, "futures")
-    off = rational(xi, "xi")
-    if off < 0:
-        raise InputError("xi", text(off), "a rational of at least 0")
+    off = check_error(xi, "xi")
 
     @st.composite
     def drawn(draw: DrawFn) -> Witnesses:

@@ -24,7 +24,7 @@ from llr.numbers.balls import Real, _outward, sqrt, total
 from llr.numbers.units import NAT
 from properties.claims.validation import corrected_step
 from properties.scenarios import probability_of
-from properties.strategies import low_rank_matrices
+from properties.strategies import low_rank_matrices, potentials
 
 from .piece import Piece, Size, target, whole
 
@@ -201,7 +201,12 @@ BOUNDS = [
         "trace for determinant: right in one dimension",
         "lemma-5.1",
         {HERE + "potential.elliptic_potential": power_forgotten},
-        whole("d", smallest=(2,), measure=lambda p: (len(p.v[0]),)),
+        Size(
+            ("d",),
+            lambda p: (len(p.v[0]),),
+            (2,),
+            [potentials(dimensions=(d, d)) for d in (1, 2)],
+        ),
     ),
     Piece(
         "r / (N + 2)",

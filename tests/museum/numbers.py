@@ -17,7 +17,7 @@ from llr.numbers.units import LogitUnit
 from llr.oracles.protocol import ModelOracle
 from properties.claims.components import mean_centred
 
-from .piece import Piece, model, noisy, target, whole
+from .piece import Piece, model, noisy, target, vectors, whole
 
 
 def unknown_is_yes(w, d, b2, r2, e, g):
@@ -91,7 +91,7 @@ NUMBERS = [
         "independent rows by a float elimination with tolerance 1e-9; loses rows of 1e-12",
         "def-5.2",
         {"llr.numbers.rational.independent_rows": float_pivots},
-        whole("vectors", smallest=(1,), measure=lambda rows: (len(rows),)),
+        vectors(1, wide=True),
         raises=(ArithmeticError,),
     ),
 ]

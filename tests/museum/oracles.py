@@ -12,7 +12,7 @@ from llr.oracles.sampling import Thresholds
 from .piece import Piece, noisy, whole
 
 LEDGER = "properties.claims.components.Ledger"
-NOISE = "properties.claims.components.NoisyOracle"
+NOISE = "properties.strategies.oracles.NoisyOracle"
 
 
 class CountsCalls(Ledger):

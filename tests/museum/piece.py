@@ -144,9 +144,9 @@ def noisy(t: int, k: int) -> Size:
     return Size(("T", "k"), lambda i: _dimensions(i.model)[:2], (t, k), ladder)
 
 
-def vectors(smallest: int) -> Size:
+def vectors(smallest: int, **options: Any) -> Size:
     """Return the size of a list of vectors in one or two dimensions."""
-    ladder = [row_families(rows=(n, n), columns=(1, 2)) for n in range(1, smallest + 1)]
+    ladder = [row_families(rows=(n, n), columns=(1, 2), **options) for n in range(1, smallest + 1)]
     return Size(("vectors",), lambda rows: (len(rows),), (smallest,), ladder)
 
 

@@ -202,11 +202,12 @@ def test_next_logits_are_those_of_the_learned_model_on_whole_tables(target):
     assert infeasible == 0
 
 
-def test_every_word_comes_once_and_fewer_come_first():
+def test_words_come_in_order_over_and_over():
     source, rng = EveryWord(3), np.random.default_rng(0)
     assert source.draw(9, 2, rng) == dict.fromkeys(words(3, 2), 1)
     assert list(source.draw(2, 2, rng)) == [(0, 0), (0, 1)]
     assert source.draw(1, 4, rng) == {(0, 0, 0, 0): 1}
+    assert source.draw(5, 1, rng) == {(0,): 2, (1,): 2, (2,): 1}
 
 
 def test_runs_take_no_more_epochs_than_allowed():
