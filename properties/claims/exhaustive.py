@@ -25,7 +25,7 @@ from properties.claim import Check, Claim, Measurement, Twin
 from properties.claims import components, learner, models, spanners, transfer
 from properties.claims.choices import EveryPath, Trial
 from properties.claims.slips import EveryWord
-from properties.exhaustive import STEPS, SmallIsan, small_isans, step_of
+from properties.exhaustive import STEPS, SmallIsan, small_isans
 from properties.measure import worst
 from properties.scenarios import Scenario
 
@@ -91,16 +91,6 @@ def half_threshold(scenario: Scenario) -> Measurement:
     """Tightened: the residuals of accepted words against g / 2."""
     found = learner.residual_free_threshold(scenario)
     return Measurement(found.measured, found.bound * fmpq(1, 2))
-
-
-FEWER = {"quick": 3000, "ci": 300, "nightly": 1}
-"""Steps for what holds for every draw, which takes five times as long to measure as one run."""
-
-
-def fewer_isans(profile: str) -> Iterator[SmallIsan]:
-    """Yield a third of the small ISANs with T = 3 that a profile takes; at night all of them."""
-    step = step_of(profile, FEWER)
-    return (small for small in small_isans(profile) if small.horizon < 3 or small.place % step == 0)
 
 
 def every_draw(small: SmallIsan, threshold: fmpq) -> EveryPath:
@@ -201,7 +191,6 @@ def small_claim(
     check: Check,
     *twins: Twin,
     statements: tuple[str, ...] = (),
-    fewer: bool = False,
 ) -> Claim:
     """Return a claim that is measured on all small ISANs."""
     return Claim(
@@ -214,8 +203,8 @@ def small_claim(
         twins,
         statements=statements,
         grade="exhaustive",
-        instances=fewer_isans if fewer else small_isans,
-        steps=FEWER if fewer else STEPS,
+        instances=small_isans,
+        steps=STEPS,
     )
 
 
@@ -276,7 +265,6 @@ CLAIMS = (
         witnesses,
         Twin("one less", lambda small: witnesses(small, 1)),
         statements=("witness-count",),
-        fewer=True,
     ),
     small_claim(
         "epoch-count",
@@ -347,7 +335,6 @@ CLAIMS = (
             lambda small: distances(small, lambda t, p, g, xi: transfer_product(t, p, 0, xi)),
         ),
         statements=("lemma-5.9-product",),
-        fewer=True,
     ),
     small_claim(
         "feasibility-monotone",
