@@ -51,6 +51,10 @@ WITHOUT_STATEMENT = {
     "every-word-small": "prefixes where the model is not the target",
     "telescope-small": "entries where an identity fails",
     "lemma-5.12-small": "queries of another shape",
+    "feasibility-monotone-small": "feasible prefixes with an infeasible shorter one",
+    "chain-program-split-small": "prefixes whose feasibility differs",
+    "witness-new-small": "witnesses that are not new",
+    "algorithm-2-uniform-small": "tokens that are not uniform",
     # the right-hand side is part of the objects: nothing is computed
     "fact-1.1-dimension": "the largest cut rank",
     "fact-1.1-converse": "the dimension",
@@ -61,6 +65,7 @@ WITHOUT_STATEMENT = {
     "hidden-markov-rank": "the number of hidden states",
     "def-5.2": "the 2 of the definition",
     "acceptance": "the threshold of the run",
+    "acceptance-small": "the threshold of the run",
     "def-4.1": "the oracle's own xi",
     "residual-noise": "xi and the basis sizes of the run",
     "lean-basis": "the cut ranks",
@@ -90,6 +95,7 @@ NOT_EVALUATED = {
     "lemma-5.7-drawn": "p; the statement's number of words is the library's own",
     "lean-drawn": "p; the statement's number of words is the library's own",
     "attempts-drawn": "p; the statement's numbers of words are the library's own",
+    "lemma-5.10-prefixes": "prefixes per word, of which the statement's function counts a total",
     "needle-rank": "the rank 1 of the statement, which its function does not return",
 }
 """Claims that cite a statement without evaluating its right-hand side."""
