@@ -33,6 +33,7 @@ CALLS = [
         },
     ),
     ("alpha", {"rank": 4, "lam": 8}),
+    ("alpha-gamma-2", {"rank": 4, "lam": 8}),
     (
         "lemma-5.10",
         {
@@ -87,6 +88,7 @@ CALLS = [
     ("lemma-5.8", {"t": 7, "g": "1/2100", "xi": XI}),
     ("lemma-5.9-printed", {"means": ("1/800",) * 8}),
     ("lean-transfer", {"horizon": 8, "p_bad": "1/200", "tau": "1/600", "xi": XI}),
+    ("lean-localisation", {"t": 7, "tau": "1/600"}),
     ("remark-5.8-floor", {"lam": 4, "alphabet_size": 2}),
     ("remark-5.8", {"alphabet_size": 2, "gamma": "1/100", "xi": "1/100", "zeta": "1/100"}),
     ("remark-5.8-binary", {"gamma": "1/100", "xi": "1/100", "zeta": "1/100"}),
@@ -97,6 +99,7 @@ CALLS = [
     ("copy-ranks", {"tokens": 4, "alphabet_size": 2}),
     ("lingen", {"cut_rank": 4}),
     ("corollary-5.15-label", {"total_variation": "1/100"}),
+    ("corollary-5.15-inputs", {"total_variation": "1/100", "inputs": "1/200"}),
     ("corollary-5.15", {"label": "2/100"}),
 ]
 
