@@ -111,6 +111,7 @@ def read_spec(path: str | Path) -> Spec:
     fixed = {
         name: PARAMETERS[name].checked(x, name) for name, x in found.items() if name != "target"
     }
+    _check_used(fixed, grid)
     standard = {name: parameter.default for name, parameter in PARAMETERS.items()} | fixed
     many = prod(map(len, grid.values())) * len(seeds)
     if many > MAX_TASKS:
@@ -208,6 +209,27 @@ PARAMETERS: Mapping[str, _Parameter] = {
     "distance": _Parameter(False, _flag),
 }
 """Those of ``llr learn``, and whether to enumerate words for the exact total variation."""
+
+
+USED_BY: Mapping[str, Sequence[str]] = {
+    "samples": ("printed",),
+    "max_epochs": api.ALGORITHMS,
+    "rank": ("lean", api.SHARED),
+    "relaxed": ("lean", api.SHARED),
+    "calls": (api.SHARED,),
+}
+"""The parameters that only some algorithms have."""
+
+
+def _check_used(fixed: Mapping[str, Value], grid: Mapping[str, tuple[Value, ...]]) -> None:
+    """Raise InputError for a parameter that no algorithm of the sweep uses."""
+    standard = fixed.get("algorithm", PARAMETERS["algorithm"].default)
+    algorithms = grid.get("algorithm", (standard,))
+    given = {**fixed, **{f"grid.{name}": values for name, values in grid.items()}}
+    for argument, value in given.items():
+        users = USED_BY.get(argument.removeprefix("grid."))
+        if users is not None and not set(users) & set(algorithms):
+            raise InputError(argument, value, "left out, or used with " + " or ".join(users))
 
 
 def _grid(found: Any) -> dict[str, tuple[Value, ...]]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.access import samples_for_binary_logit
-from bounds.potential import witnesses_at_cut
+from bounds.potential import elliptic_potential, witnesses_at_cut
 from bounds.spanner import infeasibility, spanner_failure
 from bounds.theorem import rank_error
 from bounds.transfer import next_logit_error, transfer_product
@@ -39,7 +39,15 @@ from llr.oracles.sampling import Words
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.claims.access import Coin, coins, estimated_binary, failure
-from properties.claims.boolean import Functions, values
+from properties.claims.boolean import (
+    Functions,
+    Pair,
+    apart,
+    labelled_pairs,
+    labels_apart,
+    labels_exactly,
+    values,
+)
 from properties.claims.potential import exact_length_tightened
 from properties.claims.slips import (
     ONE_FUTURE,
@@ -312,11 +320,11 @@ def transfer(
     found = []
     for epoch in run.epochs:
         q = learned(run, epoch.table, output(epoch.table))
-        apart = total_variation(run.model, q).value
-        assert apart is not None
+        distance = total_variation(run.model, q).value
+        assert distance is not None
         mass = mass_of(run.model, bad(epoch.table))
         found.append(
-            Measurement(apart, bound(run.model.horizon, mass, run.listed.g, run.listed.xi))
+            Measurement(distance, bound(run.model.horizon, mass, run.listed.g, run.listed.xi))
         )
     return worst(found)
 
@@ -512,9 +520,9 @@ def short_promise(short: Short, share: fmpq, demanded: fmpq = fmpq(1)) -> Measur
     xi = share * 2 * short.epsilon / short.target.horizon
     run = listed_run(Listed(short.target, (), (), fmpq(1), xi, short.seed))
     q = learned(run, run.epochs[-1].table, as_written(run.epochs[-1].table))
-    apart = total_variation(run.model, q).value
-    assert apart is not None
-    return Measurement(apart, Real(short.epsilon * demanded))
+    distance = total_variation(run.model, q).value
+    assert distance is not None
+    return Measurement(distance, Real(short.epsilon * demanded))
 
 
 # -- spanners at every cut ----------------------------------------------------------------------
@@ -703,7 +711,9 @@ def rare_bits(spike: Spike) -> LanguageModel:
     return SparseTarget(3, 2, tuple(logits)).model
 
 
-def asked_errors(spike: Spike, *, independent: bool, share: fmpq = fmpq(1)) -> Measurement:
+def asked_errors(
+    spike: Spike, *, independent: bool = True, uniform: bool = True, share: fmpq = fmpq(1)
+) -> Measurement:
     """Measure Pr(some asked entry is off by more than the bound) against delta: an exact law.
 
     T = 4 and N_all = 2 words; the error is 1 nat after (1, 0, 1) and 0 elsewhere.  An asked entry
@@ -712,6 +722,7 @@ def asked_errors(spike: Spike, *, independent: bool, share: fmpq = fmpq(1)) -> M
     Args:
         spike: the instance.
         independent: draw the two words independently; else they are the same word.
+        uniform: eps_avg is a mean over uniform tokens; else the first token is the word's own.
         share: of the bound.
     """
     model = rare_bits(spike)
@@ -729,13 +740,44 @@ def asked_errors(spike: Spike, *, independent: bool, share: fmpq = fmpq(1)) -> M
         lambda x, y: x[0] == 1 and y[2] == 1,
         lambda x, y: x[:2] == (1, 0),
     ]
-    average = max(mass(shape, same=False) for shape in shapes) / 2
+    if uniform:
+        average = max(mass(shape, same=False) for shape in shapes) / 2
+    else:
+        own: list[Callable[[Word, Word], bool]] = [
+            lambda x, y: x[:1] + y[1:] == (1, 0, 1),
+            lambda x, y: x[:2] + y[2:] == (1, 0, 1),
+            lambda x, y: x == (1, 0, 1),
+        ]
+        average = max(mass(shape, same=False) for shape in own)
     bound = rank_error(2, 4, 2, average, spike.delta) * share
     missed = mass(lambda x, y: any(f(x, y) for f in shapes), same=not independent)
     return Measurement.of(missed if bound < 1 else 0, spike.delta)
 
 
 # -- short statements ---------------------------------------------------------------------------
+
+
+def lengths_of_the_first(p: Potential) -> Measurement:
+    """Drop |v_j| <= B and |phi_j| <= R: B and R are the lengths of v_1 and phi_1."""
+    first = Potential(p.v[:1], p.phi[:1])
+    return _sides(p, first.b2, first.r2)
+
+
+def common_lengths(p: Potential) -> Measurement:
+    """Measure both sides of Lemma 5.1 with lam = 1."""
+    return _sides(p, p.b2, p.r2)
+
+
+def _sides(p: Potential, b2: fmpq, r2: fmpq) -> Measurement:
+    return Measurement(
+        *elliptic_potential(len(p.v), p.dimension, b2, r2, p.error, p.threshold, fmpq(1))
+    )
+
+
+def quarter_potential(p: Potential) -> Measurement:
+    """Control: a quarter of the bound."""
+    found = common_lengths(p)
+    return Measurement(found.measured, found.bound / 4)
 
 
 def any_length(p: Potential) -> Measurement:
@@ -775,6 +817,19 @@ def steepest(pair: Functions) -> Measurement:
 def clipped(pair: Functions) -> Functions:
     """Return the pair with fhat clipped to [-1, 1]."""
     return Functions(pair.f, tuple(max(min(x, fmpq(1)), fmpq(-1)) for x in pair.fhat))
+
+
+def uniform_inputs(pair: Pair) -> Pair:
+    """Return the pair with Q's input bits made uniform."""
+    m, q = pair
+    n = q.horizon - 1
+    rows = {x: q.read(x) if t == n else [0, 0] for t in range(n + 1) for x in words(2, t)}
+    return m, TabulatedModel(2, n + 1, rows, q.unit)
+
+
+def half_the_distance(pair: Pair) -> Measurement:
+    """Control: the expectation is TV(M, Q) / 2."""
+    return Measurement(abs(labels_apart(pair) - apart(pair) / 2), Real.of(0))
 
 
 NECESSITIES = (
@@ -933,10 +988,28 @@ NECESSITIES = (
         "the two words of an entry independent",
         "theorem-5.14",
         rare_spikes(),
-        lambda i: asked_errors(i, independent=True),
+        asked_errors,
         lambda i: asked_errors(i, independent=False),
-        lambda i: asked_errors(i, independent=True, share=fmpq(1, 256)),
+        lambda i: asked_errors(i, share=fmpq(1, 256)),
         "prefix and segment come from one word, so that rare events meet in it",
+    ),
+    Necessity(
+        "eps_avg a mean over uniform tokens",
+        "theorem-5.14",
+        rare_spikes(),
+        asked_errors,
+        lambda i: asked_errors(i, uniform=False),
+        lambda i: asked_errors(i, share=fmpq(1, 256)),
+        "a mean over the tokens of M's own words; every token is asked, the rare ones too",
+    ),
+    Necessity(
+        "vectors no longer than alpha",
+        "lemma-5.1",
+        potentials(dimensions=(1, 2)),
+        common_lengths,
+        lengths_of_the_first,
+        quarter_potential,
+        "B and R are the lengths of the first vectors alone; lam = 1",
     ),
     Necessity(
         "D_j(i) = 0 for i < j",
@@ -965,6 +1038,15 @@ NECESSITIES = (
         values,
         lambda p: steepest(clipped(p)),
         "sigma is flat outside",
+    ),
+    Necessity(
+        "Q's input bits uniform",
+        "corollary-5.15-uniform",
+        labelled_pairs(),
+        lambda pair: labels_exactly(uniform_inputs(pair)),
+        labels_exactly,
+        lambda pair: half_the_distance(uniform_inputs(pair)),
+        "an exact oracle makes them so; a noisy one need not",
     ),
 )
 

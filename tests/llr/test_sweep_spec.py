@@ -138,7 +138,17 @@ WRONG = {
     'target = "spike:T=3"\nseeds = "0..9999999"': "seeds must be a range of 1 to 1,000,000 seeds",
     'target = "spike:T=3"\nseeds = [-1]': r"seeds\[0\] must be an integer of at least 0",
     'target = "spike:T=3"\nseeds = [1, 1]': "seeds must be a list of different integers",
-    'target = "spike:T=3"\nseeds = "0..999999"\n[grid]\nsamples = [1, 2]': "grid must be of at",
+    'target = "spike:T=3"\nseeds = "0..999999"\n[grid]\nmax_epochs = [1, 2]': "grid must be of at",
+    'target = "spike:T=3"\nsamples = 9': "samples must be left out, or used with printed, not 9",
+    'target = "spike:T=3"\ncalls = 9\n[grid]\nalgorithm = ["lean", "printed"]': (
+        "calls must be left out, or used with shared, not 9"
+    ),
+    'target = "spike:T=3"\nalgorithm = "printed"\n[grid]\nrank = [1, 2]': (
+        r"grid.rank must be left out, or used with lean or shared, not \(1, 2\)"
+    ),
+    'target = "spike:T=3"\nalgorithm = "tabulation"\nmax_epochs = 9': (
+        "max_epochs must be left out, or used with lean or printed, not 9"
+    ),
 }
 
 
@@ -146,6 +156,11 @@ WRONG = {
 def test_what_is_wrong_is_named(written, text):
     with pytest.raises(InputError, match=WRONG[text]):
         written(text)
+
+
+def test_a_parameter_that_one_algorithm_of_the_grid_uses_is_taken(written):
+    spec = written('target = "spike:T=3"\nsamples = 9\n[grid]\nalgorithm = ["lean", "printed"]\n')
+    assert [json.loads(key)["samples"] for key in spec.keys] == [9, 9]
 
 
 def test_a_missing_extra_is_named(written, monkeypatch):

@@ -18,12 +18,15 @@ from bounds.validation import bad_mass_after_passes
 from llr.errors import InputError
 from llr.learning.learned import LearnedModel
 from llr.learning.program import chain_program
+from llr.models.base import TabulatedModel
 from llr.models.targets import family_target
 from llr.numbers import balls
 from llr.numbers.balls import Real
+from llr.numbers.units import LN2
 from properties import scenarios
 from properties.claim import Measurement, search
 from properties.claims import CLAIMS
+from properties.claims.boolean import labels_exactly
 from properties.claims.necessity import (
     NECESSITIES,
     Listed,
@@ -33,10 +36,12 @@ from properties.claims.necessity import (
     as_written,
     asked_errors,
     bad_prefixes,
+    common_lengths,
     epochs_needed,
     false_passes,
     feasible_prefixes,
     learned,
+    lengths_of_the_first,
     listed_run,
     listed_runs,
     logit_errors,
@@ -52,6 +57,7 @@ from properties.claims.necessity import (
     transfer_other_order,
     transfer_short_loop,
     transfer_without_box,
+    uniform_inputs,
     without_box,
     witness_count,
 )
@@ -59,6 +65,7 @@ from properties.claims.slips import ONE_FUTURE, SparseTarget
 from properties.claims.spanners import whole_program
 from properties.claims.validation import Variable
 from properties.necessity import Necessity, drop, necessity_table, outcome, restored
+from properties.strategies import Potential
 
 DOCS = Path(__file__).parents[2] / "docs" / "necessity.md"
 NOT_NEEDED = {
@@ -101,6 +108,11 @@ def sparse(horizon, k, **logits):
 
 def listed(target, spanning, fresh, g=fmpq(1, 1000), xi=fmpq(0), seed=0):
     return Listed(target, tuple(spanning), tuple(fresh), g, xi, seed)
+
+
+def coins(logit):
+    """Two bits; the first has this logit."""
+    return TabulatedModel(2, 2, {(): [0, logit], (0,): [0, 1], (1,): [0, -1]}, LN2)
 
 
 # -- the search -----------------------------------------------------------------------------------
@@ -191,7 +203,7 @@ def test_the_table_has_a_row_per_assumption():
 
 
 def test_the_registry_is_about_claims_that_there_are():
-    assert len(NECESSITIES) >= 8
+    assert len(NECESSITIES) >= 23
     assert len({(n.claim, n.assumption) for n in NECESSITIES}) == len(NECESSITIES)
     for n in NECESSITIES:
         assert CLAIMS[n.claim].expected == "verified"
@@ -269,9 +281,24 @@ TIES = listed(
             listed(sparse(4, 2, L110=1), [(1, 0, 0, 0)], [(1, 1, 0, 0)]),
         ),
         (
-            lambda i: asked_errors(i, independent=True),
+            asked_errors,
             lambda i: asked_errors(i, independent=False),
             Spike(9, 17, fmpq(1, 1000)),
+        ),
+        (
+            asked_errors,  # the first bit is 1 once in 1025 words, and then the others are fair
+            lambda i: asked_errors(i, uniform=False),
+            Spike(10, 0, fmpq(1, 10)),
+        ),
+        (
+            common_lengths,
+            lengths_of_the_first,
+            Potential(((fmpq(2),), (fmpq(1),)), ((fmpq(1),), (fmpq(2),))),
+        ),
+        (
+            lambda pair: labels_exactly(uniform_inputs(pair)),
+            labels_exactly,
+            (coins(0), coins(1)),
         ),
         (
             lambda t: epochs_needed(t, 2),
@@ -283,6 +310,21 @@ TIES = listed(
 def test_the_claim_holds_with_the_assumption_and_fails_without(kept, dropped, instance):
     assert kept(instance).holds()
     assert not dropped(instance).holds()
+
+
+def test_the_mean_over_own_tokens_misses_the_rare_ones():
+    # the exact law: token 1 first has probability 1/1025, and every asked entry may begin with it
+    found = asked_errors(Spike(10, 0, fmpq(1, 10)), uniform=False)
+    spread = asked_errors(Spike(10, 0, fmpq(1, 10)), share=fmpq(0))
+    assert found.measured.exact == spread.measured.exact > fmpq(1, 4)
+
+
+def test_inputs_are_made_uniform_and_nothing_else():
+    m, q = coins(0), coins(1)
+    first, second = uniform_inputs((m, q))
+    assert first is m
+    assert list(second.read(())) == [0, 0]
+    assert [list(second.read((a,))) for a in (0, 1)] == [list(q.read((a,))) for a in (0, 1)]
 
 
 def test_the_smallest_tie():
