@@ -505,7 +505,7 @@ def verify_claim(
         verdict=verdict,
         grade=claim.grade,
         tried=main.tried,
-        worst=main.worst if main.refutation is None else main.refutation.ratio(),
+        worst=_largest(main),
         worst_instance=shown(main.worst_instance),
         counterexample=shown(main.counterexample),
         twins=tuple(twins),
@@ -519,6 +519,20 @@ def verify_claim(
     )
 
 
+def _largest(found: Search) -> float:
+    """Return the ratio of the counterexample, or the largest, as the nearest double."""
+    exact = _ratio_of(found)
+    return found.worst if exact is None else exact
+
+
+def _nearest(side: Real) -> float:
+    """Return the nearest double, or where that stays open one next to the number."""
+    try:
+        return nearest_float(side)
+    except UndecidedError:
+        return float(side)
+
+
 def _sides(found: Measurement | None) -> tuple[str, str] | None:
     """Return both sides for people: p/q if exact and short, else in digits that tell them apart."""
     if found is None:
@@ -526,9 +540,9 @@ def _sides(found: Measurement | None) -> tuple[str, str] | None:
 
     def written(side: Real, digits: int) -> str:
         exact = "" if side.exact is None else text(side.exact)
-        return exact if 0 < len(exact) <= 16 else f"{float(side):.{digits}g}"
+        return exact if 0 < len(exact) <= 16 else f"{_nearest(side):.{digits}g}"
 
-    differ = float(found.measured) != float(found.bound)
+    differ = _nearest(found.measured) != _nearest(found.bound)
     for digits in (6, 9, 12, 17):
         measured, bound = written(found.measured, digits), written(found.bound, digits)
         if measured != bound or not differ:
