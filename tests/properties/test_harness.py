@@ -462,6 +462,28 @@ def test_the_json_of_a_verdict():
     assert value["seconds"] >= 0
 
 
+def test_what_is_shown_is_rounded_from_the_numbers_themselves():
+    # a double and the number that it is nearest to: their difference cancels 50 digits
+    number = balls.exp(Real.of(fmpq(1, 3)))
+    double = fmpq(*float(number).as_integer_ratio())
+    apart = Measurement(abs(number - Real(double)), Real(fmpq(1, 2**40)))
+    with mpmath.workdps(60):
+        exact = abs(mpmath.exp(mpmath.mpf(1) / 3) - mpmath.mpf(float(number)))
+    assert apart.ratio() != float(exact * 2**40)  # for guidance
+    found = verify_claim(claim(lambda n: apart, FALSE_TWIN, strategy=lambda: st.just(20)))
+    assert found.worst == float(exact * 2**40)
+    assert found.sides == (f"{float(exact):.6g}", "1/1099511627776")
+
+
+def test_a_ratio_that_stays_open_is_shown_as_nearly_as_it_is_known():
+    both = balls.exp(balls.log(2)) / 2 * fmpq(2**53 + 1, 2**53)  # halfway between two doubles
+    found = verify_claim(
+        claim(lambda n: Measurement(both, Real.of(2)), FALSE_TWIN, strategy=lambda: st.just(20))
+    )
+    assert found.worst == pytest.approx(1 / 2)
+    assert found.sides == ("1", "2")
+
+
 def test_an_infinite_ratio_is_null_in_json():
     """JSON has no infinity."""
     base = verify_claim(claim(at_most(1000), FALSE_TWIN))
