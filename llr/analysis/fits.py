@@ -11,16 +11,6 @@ import numpy as np
 from llr.errors import InputError, ShownAs
 from llr.numbers import floats
 
-# fmt: off
-STUDENT = (
-    12.7063, 4.3027, 3.1825, 2.7765, 2.5706, 2.4470, 2.3647, 2.3061, 2.2622, 2.2282,
-    2.2010, 2.1789, 2.1604, 2.1448, 2.1315, 2.1200, 2.1099, 2.1010, 2.0931, 2.0860,
-    2.0797, 2.0739, 2.0687, 2.0639, 2.0596, 2.0556, 2.0519, 2.0485, 2.0453, 2.0423,
-)
-# fmt: on
-"""The 97.5 % points of Student's t with 1, 2, ... degrees of freedom, rounded up; beyond the last
-the last one serves, and the interval is a little too wide."""
-
 
 @dataclass(frozen=True)
 class PowerLaw:
@@ -68,7 +58,7 @@ def power_law(sizes: Sequence[float], measurements: Sequence[float]) -> PowerLaw
     freedom = len(x) - 2
     residuals = y - level - slope * x
     error = float(np.sqrt(residuals @ residuals / freedom / spread))
-    half = STUDENT[min(freedom, len(STUDENT)) - 1] * error
+    half = student(freedom, 0.025) * error
     return PowerLaw(slope, float(np.exp(level)), slope - half, slope + half)
 
 
@@ -183,7 +173,7 @@ def mean_interval(values: Sequence[float]) -> tuple[float, float]:
         values: at least two.
     """
     n = len(values)
-    half = STUDENT[min(n - 1, len(STUDENT)) - 1] * float(np.std(values, ddof=1)) / n**0.5
+    half = student(n - 1, 0.025) * float(np.std(values, ddof=1)) / n**0.5
     mean = float(np.mean(values))
     return mean - half, mean + half
 

@@ -6,7 +6,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from llr.analysis.fits import STUDENT, joint_power_law, mean_interval, power_law, student
+from llr.analysis.fits import joint_power_law, mean_interval, power_law, student
 from llr.errors import InputError
 
 
@@ -16,29 +16,17 @@ def student_tail(t, freedom):
     return mpmath.betainc(mpmath.mpf(freedom) / 2, 0.5, 0, x, regularized=True)
 
 
-@pytest.mark.parametrize("freedom", range(1, len(STUDENT) + 1))
-def test_students_points(freedom):
-    found = STUDENT[freedom - 1]
-    assert student_tail(found, freedom) <= 0.05
-    assert student_tail(found - 1e-4, freedom) > 0.05
-
-
-@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 12, 29, 50])
+@pytest.mark.parametrize("freedom", [1, 2, 3, 4, 7, 12, 29, 50, 98])
 @pytest.mark.parametrize("tail", [0.4, 0.025, 1e-3, 1e-6])
 def test_students_quantile(freedom, tail):
     found = student(freedom, tail)
     assert float(student_tail(found, freedom)) / 2 == pytest.approx(tail, rel=1e-6)
 
 
-def test_the_quantile_and_the_points_agree():
-    for freedom, point in enumerate(STUDENT, start=1):
-        assert point - 1e-4 < student(freedom, 0.025) <= point
-
-
 def test_the_interval_of_a_mean():
     low, high = mean_interval([1.0, 2.0, 3.0])
     assert (low + high) / 2 == pytest.approx(2)
-    assert (high - low) / 2 == pytest.approx(4.3027 / np.sqrt(3))
+    assert (high - low) / 2 == pytest.approx(4.302652729 / np.sqrt(3))
 
 
 def test_the_interval_of_a_mean_covers_as_often_as_it_says():
@@ -60,7 +48,7 @@ def test_a_power_law_is_found_exactly(exponent):
 def test_the_interval_by_hand():
     # logs to base e: x = 0, 1, 2 and y = 0, 1, 1, so slope 1/2 and residuals (-1, 2, -1)/6
     found = power_law(np.exp([0, 1, 2]).tolist(), np.exp([0, 1, 1]).tolist())
-    half = 12.7063 * np.sqrt((1 + 4 + 1) / 36 / 1 / 2)
+    half = 12.70620474 * np.sqrt((1 + 4 + 1) / 36 / 1 / 2)
     assert found.exponent == pytest.approx(0.5)
     assert (found.low, found.high) == pytest.approx((0.5 - half, 0.5 + half))
     assert str(found) == "0.50 [-3.17, 4.17]"
@@ -76,7 +64,7 @@ def test_the_interval_covers_as_often_as_it_says():
     assert 1850 <= covered <= 1950
 
 
-def test_more_points_than_the_table_has_rows():
+def test_many_points():
     sizes = list(range(1, 101))
     noise = np.random.default_rng(1).normal(0, 0.1, 100)
     found = power_law(sizes, np.exp(np.log(sizes) + noise).tolist())
@@ -105,7 +93,7 @@ def test_a_joint_law_of_one_size_is_a_power_law():
     one, joint = power_law(sizes, measured), joint_power_law([(x,) for x in sizes], measured)
     assert joint.exponents == pytest.approx((one.exponent,))
     assert joint.factor == pytest.approx(one.factor)
-    assert joint.intervals[0] == pytest.approx((one.low, one.high), abs=1e-4)  # a rounded table
+    assert joint.intervals[0] == pytest.approx((one.low, one.high))
     assert joint.points == 5
 
 
