@@ -240,7 +240,7 @@ def test_sub_samples_share_neither_history_nor_stem():
     assert (found.histories, found.stems, found.tokens) == (10, 2, 40)
     assert found.decay.exponent == pytest.approx(-0.5)  # of the first one
     assert found.across == mean_interval(found.blocks[::-1])
-    half = 3.1825 * np.std(exponents, ddof=1) / 2
+    half = 3.182446305 * np.std(exponents, ddof=1) / 2
     assert found.across == pytest.approx((-1.25 - half, -1.25 + half))
 
 
