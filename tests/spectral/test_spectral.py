@@ -17,6 +17,7 @@ from flint import fmpq
 
 from llr.analysis.distance import total_variation
 from llr.learning.api import learn
+from llr.learning.certificate import GRID
 from llr.models.base import words
 from llr.models.targets import family_target
 from llr.numbers import floats
@@ -76,6 +77,7 @@ def spectral_distance(model, drawn):
 def lean_distance(model, number, seed, rank):
     """Return TV and calls of the lean learner when it draws exactly that many words."""
     epsilon = fmpq(math.ceil(10**14 * math.log(4 / float(DELTA)) / number), 10**14)
+    epsilon += fmpq(2, GRID)  # that bounds are rounded up by
     result = learn(model, epsilon=epsilon, delta=DELTA, arithmetic="float", seed=seed, rank=rank)
     assert result.counts.words == number
     return float(total_variation(model, result.model).enclosure.upper), result.learning_prefixes
