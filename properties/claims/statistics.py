@@ -646,7 +646,7 @@ _DECLARED = (
             Twin("bound times 0.12", lambda g: asked_entries(g, fmpq(3, 25))),
             Twin("a union over words, not pairs", lambda g: asked_entries(g, fmpq(1, DRAWN))),
         ),
-        Trials(RANK_RISK, 1500),
+        Trials(RANK_RISK, 5000),
         ("theorem-5.14",),
     ),
     _claim(
