@@ -15,7 +15,7 @@ from properties.results import ratio
 PAGE = Path(__file__).parents[2] / "docs" / "claims.md"
 TABLE = PAGE.read_text().split("```text\n", 1)[1].split("```", 1)[0]
 ROW = re.compile(r"([a-z][a-z0-9.-]+)\s+(< 1|inf|[0-9.e+-]+)\s+(\d+)/(\d+)\s+(verified|refuted)")
-DRAWN = re.compile(r"^ +([a-z0-9.-]+-drawn|theorem-5\.11-\w+) .* (\d+)/(\d+) +(verified)$", re.M)
+DRAWN = re.compile(r"^  ([a-z0-9.-]+) +1/\d+ +(\d+) .* (\d+)/(\d+) +(verified)$", re.M)
 
 
 def parts():
@@ -34,14 +34,18 @@ def twins(claim):
 @pytest.mark.parametrize("grade", GRADES)
 def test_every_claim_of_a_grade_is_shown_with_its_twins_and_verdict(grade):
     part = parts()[grade]
-    found = DRAWN.findall(part)
-    if grade != "statistical":
-        found = [(name, *rest) for name, _, *rest in ROW.findall(part)]
+    rows = (DRAWN if grade == "statistical" else ROW).findall(part)
+    found = [(name, *rest) for name, _, *rest in rows]
     shown = {name: (int(refuted), int(all_), word) for name, refuted, all_, word in found}
     wanted = {i: c for i, c in CLAIMS.items() if c.grade == grade}
     assert len(shown) == len(found)
     assert shown == {i: (twins(c), twins(c), c.expected) for i, c in wanted.items()}
     assert part.startswith(f"{grade}: {len(wanted)} claims")
+
+
+def test_as_many_runs_are_shown_as_a_statistical_claim_has():
+    shown = {name: int(runs) for name, runs, *_ in DRAWN.findall(parts()["statistical"])}
+    assert shown == {i: c.trials.runs for i, c in CLAIMS.items() if c.trials is not None}
 
 
 def test_ratios_are_those_on_record():
