@@ -19,7 +19,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from flint import fmpq, fmpz_poly
+from flint import arb, arb_poly, ctx, fmpq, fmpz_poly
 
 from llr.errors import InputError, ShownAs
 from llr.numbers import balls
@@ -38,6 +38,7 @@ MOST_RUNS = 5
 """A profile runs at most this many times a claim's own number of runs."""
 
 _GRID = 1000
+_BITS = 128
 
 
 @dataclass(frozen=True)
@@ -145,11 +146,11 @@ class SequentialTest:
             InputError: even a run that always fails would not be rejected.
         """
         low, high = int((self.delta * _GRID).floor()), _GRID
-        if self.rejection_probability(fmpq(1)) < POWER:
+        if not _reaches(self.boundary, fmpq(1), POWER):
             raise InputError("runs", self.runs, "enough to reject what always fails")
         while high - low > 1:
             middle = (low + high) // 2
-            if self.rejection_probability(fmpq(middle, _GRID)) >= POWER:
+            if _reaches(self.boundary, fmpq(middle, _GRID), POWER):
                 high = middle
             else:
                 low = middle
@@ -176,6 +177,26 @@ def crossing_probability(boundary: Sequence[int], rate: fmpq) -> fmpq:
             crossed += int(alive[count])
             alive[count] = 0
     return fmpq(crossed, whole ** len(boundary))
+
+
+def _reaches(boundary: Sequence[int], rate: fmpq, power: fmpq) -> bool:
+    """Return whether :func:`crossing_probability` is at least ``power``.
+
+    Decided by balls, whose digits do not grow with the runs; exactly where they leave it open.
+    """
+    with ctx.workprec(_BITS):
+        step = arb_poly([arb(1 - rate), arb(rate)])
+        alive, crossed = arb_poly([1]), arb(0)
+        for level in boundary:
+            alive = alive * step
+            for count in range(level, alive.length()):
+                crossed += alive[count]
+            alive = alive.truncate(level)
+        if crossed >= power:
+            return True
+        if crossed < power:
+            return False
+    return crossing_probability(boundary, rate) >= power
 
 
 @dataclass(frozen=True)

@@ -253,6 +253,12 @@ def test_power_rises_with_the_rate_and_the_runs():
     assert powers[-1] == 1
 
 
+def test_a_rate_rejected_with_exactly_the_stated_probability_is_detectable():
+    test = sequential("1/1000", "1/100", 1)
+    assert test.boundary == (1,)  # the one run's failure rejects, so power and rate are equal
+    assert test.detectable_rate == POWER == fmpq(999, 1000)
+
+
 EXACT_RATES = {
     # twins whose failure rates are known exactly: 1/4 of the words are bad, and 2, or 1, must pass
     ("lemma-5.7-drawn", "a third of the fresh words"): Fraction(3, 4) ** 2,
