@@ -214,26 +214,35 @@ def lean_schedule(
     with noise both share it equally.  Attempt j tests ceil(log(2 j (j+1) / delta) / p) words, so
     that both bounds of the certificate hold with confidence 1 - delta over all attempts.
 
-    With a limit on the rank nothing is known beforehand: logits may be off by half a nat before a
-    word fails, and xi is the error of the fits that decide about ranks.
+    With a limit on the rank no p is aimed at: the next-token distances along fresh words decide,
+    which stop at the first above tau/2, so that their sum is at most 3.  As many words are drawn as
+    a model needs whose distances sum to epsilon/2 along every word.  xi is the error of the fits
+    that decide about ranks.
     """
     inner = horizon - 1
+    p: fmpq | None
+    gain: balls.Real | fmpq
     if rank is not None:
-        p, tau = epsilon, fmpq(1, 2)
-    elif xi > 0 and inner:
-        p = (epsilon - horizon * xi / 2) / 2
-        tau = 2 * p / inner
+        p, tau = None, fmpq(4, max(8, inner))
+        largest = 1 + inner * tau / 2
+        mean = (epsilon - horizon * xi / 2) / largest
+        gain = balls.log((1 - mean / 2) / (1 - mean))  # of the largest stake, with every word
+        odds = 4  # that stake has half of the capital
     else:
-        tau = fmpq(0) if arithmetic is EXACT else FLOAT_THRESHOLD
-        p = epsilon - (inner * tau + horizon * xi) / 2
-    if p <= 0:
-        least = text(inner * tau / 2)
-        raise InputError("epsilon", ShownAs(text(epsilon)), f"above {least} in float64")
-
-    drawn_for = max(p - fmpq(2, GRID), p / 2)  # certificates are rounded up
+        if xi > 0 and inner:
+            p = (epsilon - horizon * xi / 2) / 2
+            tau = 2 * p / inner
+        else:
+            tau = fmpq(0) if arithmetic is EXACT else FLOAT_THRESHOLD
+            p = epsilon - (inner * tau + horizon * xi) / 2
+        if p <= 0:
+            least = text(inner * tau / 2)
+            raise InputError("epsilon", ShownAs(text(epsilon)), f"above {least} in float64")
+        gain = max(p - fmpq(2, GRID), p / 2)  # certificates are rounded up
+        odds = 2
 
     def validation(attempt: int) -> int:
-        return (balls.log(2 * attempt * (attempt + 1) / delta) / drawn_for).ceil()
+        return (balls.log(odds * attempt * (attempt + 1) / delta) / gain).ceil()
 
     schedule = LeanSchedule(
         threshold=arithmetic.from_nats(tau, unit),

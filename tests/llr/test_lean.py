@@ -14,6 +14,8 @@ import llr
 from llr.analysis.counting import counting_limit
 from llr.analysis.distance import total_variation
 from llr.errors import InputError, OracleError
+from llr.learning.api import lean_schedule
+from llr.learning.certificate import mean_limit
 from llr.learning.lean import LeanLearner, LeanSchedule
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM, NestedTable
@@ -21,7 +23,8 @@ from llr.models.base import TabulatedModel, UniformModel
 from llr.models.isan import Isan
 from llr.models.targets import family_target
 from llr.numbers.arithmetic import EXACT, FLOAT64
-from llr.numbers.rational import fraction
+from llr.numbers.rational import fraction, rational
+from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import ModelOracle, model_oracle
@@ -368,6 +371,40 @@ def test_parameters_of_the_lean_learner():
     assert (noisy["xi"], noisy["p"], noisy["tau"]) == (fmpq(1, 100), fmpq(3, 80), fmpq(3, 160))
     rough = llr.learn(model, **options, arithmetic="float").parameters
     assert (rough["p"], rough["tau"]) == (fmpq(1, 10) - fmpq(2, 10**7), fmpq(1, 10**7))
+    limited = llr.learn(model, **options, arithmetic="float", rank=2).parameters
+    assert (limited["p"], limited["tau"]) == (None, fmpq(1, 2))
+    longer = llr.learn(family_target("isan:T=11,k=2,d=2"), **options, rank=2).parameters
+    assert (longer["p"], longer["tau"]) == (None, fmpq(2, 5))
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 3, 16])
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+@pytest.mark.parametrize("epsilon", ["1/2", "1/20"])
+def test_a_model_of_limited_rank_is_accepted_if_it_is_good_enough(horizon, arithmetic, epsilon):
+    model = family_target(f"isan:T={horizon},k=2,d=2")
+    options = {"delta": "1/10", "arithmetic": arithmetic}
+    assert llr.learn(model, **options, epsilon=epsilon, rank=2).accepted
+    far = family_target("isan:T=16,k=2,d=4")
+    found = llr.learn(far, **options, epsilon=epsilon, rank=1)
+    assert not found.accepted
+    assert found.certificate.total_variation > rational(epsilon)
+
+
+@pytest.mark.parametrize("horizon", [1, 2, 16])
+@pytest.mark.parametrize("xi", [fmpq(0), fmpq(1, 1000)])
+@pytest.mark.parametrize("epsilon", [fmpq(1, 2), fmpq(1, 20)])
+def test_as_many_words_as_distances_of_half_epsilon_need(horizon, xi, epsilon):
+    delta = fmpq(1, 10)
+    schedule, parameters = lean_schedule(epsilon, delta, xi, horizon, NAT, FLOAT64, 1, 2)
+    largest, rest = 1 + (horizon - 1) * parameters["tau"] / 2, epsilon - horizon * xi / 2
+    n = schedule.validation_draws(1)
+
+    def bound(part, words):
+        return largest * mean_limit({part * rest / largest: words}, delta / 4)
+
+    assert bound(fmpq(1, 2), n) <= rest
+    assert bound(fmpq(1, 2), n * 4 // 5) > rest
+    assert bound(fmpq(0), n) < rest * fmpq(7, 10)
 
 
 def test_an_oracle_that_changes_its_mind_is_refused():

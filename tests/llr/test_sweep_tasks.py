@@ -152,3 +152,15 @@ def test_tasks_of_one_process_take_turns_on_one_thread(tmp_path, monkeypatch):
         thread.join()
     assert seen == ["in", "out"] * 3
     assert all(set(json.loads(x)["row"]["threads"]) <= {1} for x in sent)
+
+
+def test_a_rank_that_only_one_algorithm_of_the_grid_uses_fails_the_others_row(tmp_path):
+    spec = tmp_path / "spec.toml"
+    spec.write_text(
+        'target = "isan:T=5,k=2,d=2"\nepsilon = "1/10"\nrank = 2\n'
+        '[grid]\nalgorithm = ["lean", "printed"]\narithmetic = ["float"]\n'
+    )
+    rows = [json.loads(tasks.run(key))["row"] for key in read_spec(spec).keys]
+    assert [row["outcome"] for row in rows] == ["accepted", "failed"]
+    assert rows[1]["error"]["kind"] == "InputError"
+    assert rows[1]["error"]["message"].startswith("rank")

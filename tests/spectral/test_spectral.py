@@ -17,7 +17,6 @@ from flint import fmpq
 
 from llr.analysis.distance import total_variation
 from llr.learning.api import learn
-from llr.learning.certificate import GRID
 from llr.models.base import words
 from llr.models.targets import family_target
 from llr.numbers import floats
@@ -63,6 +62,7 @@ def spectral_distance(model, drawn):
             version="classic",
             partial=True,
             sparse=False,
+            full_svd_calculation=True,  # else drawn from numpy's global state
             mode_quiet=True,
         )
         learner.fit(sample)
@@ -76,8 +76,8 @@ def spectral_distance(model, drawn):
 
 def lean_distance(model, number, seed, rank):
     """Return TV and calls of the lean learner when it draws exactly that many words."""
-    epsilon = fmpq(math.ceil(10**14 * math.log(4 / float(DELTA)) / number), 10**14)
-    epsilon += fmpq(2, GRID)  # that bounds are rounded up by
+    share = math.expm1(math.log(8 / float(DELTA)) / number)
+    epsilon = fmpq(math.ceil(10**14 * 2 * share / (share + 0.5)), 10**14)
     result = learn(model, epsilon=epsilon, delta=DELTA, arithmetic="float", seed=seed, rank=rank)
     assert result.counts.words == number
     return float(total_variation(model, result.model).enclosure.upper), result.learning_prefixes
