@@ -15,15 +15,23 @@ from hypothesis import strategies as st
 
 from bounds import STATEMENTS, Statement
 from bounds.statement import substituted
-from llr.errors import InputError
+from llr.errors import InputError, shorten
+from llr.models.base import check_size
 from llr.numbers.balls import Enclosure, Real
-from llr.numbers.rational import rational
+from llr.numbers.rational import fraction, rational
 from properties import records
 from properties.claim import Claim, Measurement, Search, search, shown
 from properties.claims import CLAIMS
+from properties.results import ratio
 
 ROUNDS = 10
 """How many times a claim's own number of instances is tried, time allowing."""
+
+SHOWN = 4
+"""How many answers of the user's function are printed."""
+
+BRIEF = 12
+"""Rationals of so many characters are printed as they are."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,7 @@ class BoundVerdict:
         worst_instance: where it was reached, or None.
         counterexample: the smallest refuting instance found, or None.
         refutation: both sides there, or None.
+        answers: what the user's function was asked for there and what it returned, as text.
         tried: instances measured, over the claims searched.
         seconds: time taken.
     """
@@ -51,6 +60,7 @@ class BoundVerdict:
     worst_instance: Any
     counterexample: Any
     refutation: Measurement | None
+    answers: tuple[str, ...]
     tried: int
     seconds: float
 
@@ -65,14 +75,16 @@ class BoundVerdict:
             f"  claim           {self.claim}: {self.title}",
         ]
         if self.refutation is not None:
-            measured, bound = self.refutation.measured, self.refutation.bound
             lines += [
                 f"  counterexample  {shown(self.counterexample)}",
-                f"  there           measured {_decimal(measured)} > bound {_decimal(bound)}",
+                f"  there           {_compared(self.refutation)}",
+                *(f"  your function   {answer}" for answer in self.answers[:SHOWN]),
             ]
+            if len(self.answers) > SHOWN:
+                lines.append(f"                  and {len(self.answers) - SHOWN:,} more")
         elif self.worst_instance is not None:
             lines += [
-                f"  worst ratio     {self.worst:.6g}",
+                f"  worst ratio     {ratio(self.worst, 6)}",
                 f"  at              {shown(self.worst_instance)}",
             ]
         lines.append(f"  tried           {self.tried:,} instances in {self.seconds:.1f} s")
@@ -96,42 +108,49 @@ def check_bound(
     Args:
         identifier: in ``bounds.STATEMENTS``, e.g. "lemma-5.3".
         function: takes the arguments of the registered function, those before a ``*`` by position
-            and all of them.  Returns a number (int, Fraction, fmpq, ``Real``, ``Enclosure``, or a
-            float, which is taken as the dyadic rational that it is); an integer where the
-            statement is a number of things; a pair where the statement returns a pair; else an
-            object of the same class.  It may call the registered functions.
+            and all of them; rationals are ``flint.fmpq``.  Returns a number (int, Fraction, fmpq,
+            ``Real``, ``Enclosure``, or a float, which is taken as the dyadic rational that it is);
+            an integer where the statement is a number of things; a pair where the statement
+            returns a pair; else an object of the same class.  It may call the registered functions.
         seconds: at most about this long; one instance is never cut short.
         start: seed of the search.
 
     Raises:
         InputError: no such statement, no such claim, a function that cannot take these
             arguments, or one that returns something else.
+        Exception: whatever the function raises, with a note of its arguments.
     """
-    if identifier not in STATEMENTS:
+    if not isinstance(identifier, str) or identifier not in STATEMENTS:
         raise InputError("statement", identifier, "one of " + ", ".join(STATEMENTS))
     if not (isinstance(seconds, int | float) and seconds > 0):
         raise InputError("seconds", seconds, "a positive number")
+    check_size(start, 0, "start")
     citing = [c for c in CLAIMS.values() if identifier in c.statements and c.searched]
     citing = [c for c in citing if c.expected == "verified"] or citing
     if not citing:
         raise InputError("statement", identifier, "one with a claim that is searched")
-    calls = [0]
+    calls: list[str] = []
     adapted = _adapted(STATEMENTS[identifier], function, calls)
     began = time.monotonic()
     found: list[tuple[Claim, Search]] = []
     for place, claim in enumerate(citing):
         left = began + seconds - time.monotonic()
         until = time.monotonic() + max(0.0, left) / (len(citing) - place)
-        calls[0] = 0
+        calls.clear()
         with substituted({identifier: adapted}):
             outcome = _against(claim, start, until)
-        if calls[0]:
+            asked = bool(calls)
+            calls.clear()
+            if outcome.refuted:
+                search(st.just(outcome.counterexample), claim.check, 1, start)
+        if asked:
             found.append((claim, outcome))
         if outcome.refuted:
             break
     if not found:
         raise InputError("statement", identifier, "one whose right-hand side a claim evaluates")
-    return _verdict(identifier, found, time.monotonic() - began)
+    answers = tuple(dict.fromkeys(calls))
+    return _verdict(identifier, found, answers, time.monotonic() - began)
 
 
 def _against(claim: Claim, start: int, until: float) -> Search:
@@ -163,7 +182,10 @@ def _add(whole: Search, part: Search) -> None:
 
 
 def _verdict(
-    identifier: str, found: Sequence[tuple[Claim, Search]], seconds: float
+    identifier: str,
+    found: Sequence[tuple[Claim, Search]],
+    answers: tuple[str, ...],
+    seconds: float,
 ) -> BoundVerdict:
     claim, outcome = max(found, key=lambda pair: (pair[1].refuted, pair[1].worst))
     open_ = any(s.undecided is not None for _, s in found)
@@ -176,15 +198,16 @@ def _verdict(
         worst_instance=outcome.worst_instance,
         counterexample=outcome.counterexample,
         refutation=outcome.refutation,
+        answers=answers,
         tried=sum(s.tried for _, s in found),
         seconds=seconds,
     )
 
 
 def _adapted(
-    statement: Statement, function: Callable[..., Any], calls: list[int]
+    statement: Statement, function: Callable[..., Any], calls: list[str]
 ) -> Callable[..., Any]:
-    """Return the function with the registered one's arguments and kind of result; count calls.
+    """Return the function with the registered one's arguments and kind of result; list its calls.
 
     Raises:
         InputError: the function cannot take the arguments.
@@ -203,11 +226,17 @@ def _adapted(
     result = get_type_hints(statement.function)["return"]
 
     def adapted(*args: Any, **kwargs: Any) -> Any:
-        calls[0] += 1
         bound = wanted.bind(*args, **kwargs)
         bound.apply_defaults()
         given = bound.arguments
-        found = function(*(given[n] for n in positional), **{n: given[n] for n in named})
+        try:
+            found = function(*(given[n] for n in positional), **{n: given[n] for n in named})
+        except Exception as error:
+            kinds = (f"{n} = {_brief(x)} ({type(x).__name__})" for n, x in given.items())
+            error.add_note(f"your function for {statement.identifier} had {', '.join(kinds)}")
+            raise
+        values = ", ".join(f"{n} = {_brief(x)}" for n, x in given.items())
+        calls.append(f"{_brief(found)} at {values}")
         return _converted(found, result, statement.identifier)
 
     return adapted
@@ -251,5 +280,21 @@ def _real(value: Any, name: str) -> Real:
     raise InputError(name, value, "an int, Fraction, fmpq, finite float, Real or Enclosure")
 
 
-def _decimal(value: Real) -> str:
-    return f"{float(value):.6g}"
+def _compared(sides: Measurement) -> str:
+    """Return both sides in a few digits, and their difference where those do not tell."""
+    measured, bound = (f"{float(side):.6g}" for side in (sides.measured, sides.bound))
+    by = f" (by {float(sides.measured - sides.bound):.2g})" if measured == bound else ""
+    return f"measured {measured} > bound {bound}{by}"
+
+
+def _brief(value: Any) -> str:
+    """Return a value in a few characters: numbers in six digits, unless they are short."""
+    if isinstance(value, Real) and value.exact is not None:
+        value = value.exact
+    if isinstance(value, fmpq | Fraction | int) and len(str(value)) <= BRIEF:
+        return str(value)
+    if isinstance(value, Real | float):
+        return f"{float(value):.6g}"
+    if isinstance(value, fmpq | Fraction):
+        return f"{float(fraction(rational(value))):.6g}"
+    return shorten(value, 60)

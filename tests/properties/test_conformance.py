@@ -307,12 +307,54 @@ def test_a_learner_that_never_returns_is_not_passed_in_silence():
     def broken(oracle, **promise):
         raise RuntimeError("not written yet")
 
+    line = broken.__code__.co_firstlineno + 1
     report = check_learner(broken, profile="quick")
     assert report.failures == CHECKS
     by_name = {check.name: check for check in report.checks}
-    assert by_name["runs"].detail == "it raised RuntimeError: not written yet"
+    assert by_name["runs"].detail == (
+        f"it raised RuntimeError: not written yet (test_conformance.py, line {line})"
+    )
     assert {by_name[name].detail for name in CHECKS[1:-1]} == {"not tested: no run got that far"}
     assert by_name["confidence"].detail == "not tested: a run ended without a whole model"
+
+
+def test_what_is_no_model_is_named():
+    report = check_learner(lambda oracle, **promise: None, profile="quick")
+    assert report.checks[0].detail == "it returned None, which has no logits(prefix)"
+
+
+def test_an_interrupt_says_what_was_being_learned():
+    def stopped(oracle, **promise):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        check_learner(stopped, profile="quick")
+    assert caught.value.__notes__[0].startswith("while it learned ")
+
+
+def test_a_report_says_how_much_was_tried_and_what_would_have_been_found():
+    """Robustness is asked of a learner where it is right with an exact oracle, and nowhere else."""
+
+    def negated(oracle, **promise):
+        rows = tabulate(oracle, **promise).rows
+        return Table({p: [-x for x in row] for p, row in rows.items()})
+
+    report = check_learner(negated, profile="quick")
+    by_name = {check.name: check for check in report.checks}
+    assert by_name["noise"].passed
+    assert 0 < by_name["noise"].tried < by_name["accuracy"].tried // 10
+    lines = str(report).splitlines()
+    assert f"  noise        passed  {by_name['noise'].statement} (2 cases)" in lines
+    assert lines[-1].startswith("      fixed target: ")
+    sound = str(check_learner(tabulate, profile="quick")).splitlines()
+    assert sound[-2] == "  confidence   passed  TV > 1/20 in at most 1/100 of all runs (120 cases)"
+    assert sound[-1].startswith("      0, 0, 0 of 40 runs missed; 10 would refute; a rate of 0.42 ")
+
+
+@pytest.mark.parametrize("profile", ["slow", [1], None])
+def test_an_unknown_profile_is_an_early_error(profile):
+    with pytest.raises(InputError, match="profile must be one of quick, ci, nightly"):
+        check_learner(tabulate, profile=profile)
 
 
 def test_a_learner_that_asks_nothing_is_not_passed_in_silence():
@@ -332,7 +374,7 @@ def test_the_report_reads_well():
     assert lines[0] == "goes_one_too_far does not conform: 9 of 10 checks passed"
     place = next(i for i, line in enumerate(lines) if "FAILED" in line)
     assert lines[place : place + 2] == [
-        "  queries      FAILED  asks for prefixes of 0..T-1 tokens only",
+        "  queries      FAILED  asks for prefixes of 0..T-1 tokens only (74 cases)",
         "      it asked for (0,)",
     ]
     assert lines[place + 2].startswith("      smallest target: ISAN: Isan(k=2, T=1, unit=")
@@ -498,11 +540,11 @@ def test_the_binomial_tail_by_enumeration():
 
 
 def test_the_repeated_runs_have_power_and_no_false_alarms():
-    critical = least_refuting(RUNS, REPEATED_DELTA, FALSE_ALARM / 6)
+    critical = least_refuting(RUNS["quick"], REPEATED_DELTA, FALSE_ALARM / 6)
     assert critical == 10
-    assert tail(RUNS, REPEATED_DELTA, critical) <= FALSE_ALARM / 6
-    assert tail(RUNS, REPEATED_DELTA, critical - 1) > FALSE_ALARM / 6
-    rate = detectable_rate(RUNS, critical)
-    assert tail(RUNS, rate, critical) >= Fraction(99, 100)
-    assert tail(RUNS, rate - Fraction(1, 100), critical) < Fraction(99, 100)
+    assert tail(RUNS["quick"], REPEATED_DELTA, critical) <= FALSE_ALARM / 6
+    assert tail(RUNS["quick"], REPEATED_DELTA, critical - 1) > FALSE_ALARM / 6
+    rate = detectable_rate(RUNS["quick"], critical)
+    assert tail(RUNS["quick"], rate, critical) >= Fraction(99, 100)
+    assert tail(RUNS["quick"], rate - Fraction(1, 100), critical) < Fraction(99, 100)
     assert rate == Fraction(42, 100)

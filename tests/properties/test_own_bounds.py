@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from fractions import Fraction
 
@@ -18,6 +19,8 @@ from properties import BoundVerdict, check_bound, records
 from properties import own_bounds as module
 from properties.claim import Measurement
 from properties.claims import CLAIMS
+
+TINY = Fraction(1, 2**52)
 
 
 def quarter(gap, unit):
@@ -73,8 +76,30 @@ def test_it_prints_what_a_reader_wants():
     assert "LogitUnit" in lines[2]
     assert lines[3].split()[1] == "measured"
     assert float(lines[3].split()[2]) > float(lines[3].split()[5])
+    assert lines[4] == "  your function   1/3 at gap = 2, unit = LogitUnit(base=2)"
     assert lines[-1].split()[0] == "tried"
     assert max(map(len, lines)) < 500
+
+
+def test_sides_that_look_the_same_come_with_their_difference():
+    found = check_bound("lemma-5.3", lambda gap, unit: quarter(2 * gap, unit) * (1 - TINY))
+    line = str(found).splitlines()[3]
+    assert re.fullmatch(r"  there  +measured (\S+) > bound \1 \(by [1-9.]+e-1[0-9]\)", line)
+
+
+def test_what_the_function_answered_is_shown_where_the_bound_is_something_else():
+    """An equality, and a bound on the probability that a number of samples fails."""
+    found = check_bound("needle", lambda length: Fraction(1, 2) ** length)
+    assert found.answers == ("1 at length = 0",)
+    assert "  your function   1 at length = 0" in str(found).splitlines()
+    few = check_bound("remark-5.8", lambda k, gamma, xi, zeta: 1)
+    assert few.answers[0].startswith("1 at alphabet_size = 2, gamma = ")
+
+
+def test_a_right_bound_has_no_answers_to_show():
+    found = check_bound("lemma-5.3", softmax.softmax_tanh, seconds=1)
+    assert (found.refuted, found.answers) == (False, ())
+    assert "worst ratio     < 1" in str(found) or "worst ratio     1" in str(found)
 
 
 def test_it_is_over_in_time():
@@ -213,6 +238,7 @@ def test_pairs_and_objects_must_be_such():
     [
         ("lemma-0", quarter, "statement must be one of"),
         (3, quarter, "statement must be one of"),
+        (["lemma-5.3"], quarter, "statement must be one of"),
         ("lemma-5.3", 3, r"function must be a function of \(gap, unit\)"),
         ("lemma-5.3", lambda gap: 1, r"function must be a function of \(gap, unit\)"),
         ("lemma-5.3", lambda gap, unit, more: 1, r"function must be a function of \(gap, unit\)"),
@@ -232,6 +258,12 @@ def test_seconds_must_be_positive(seconds):
         check_bound("lemma-5.3", quarter, seconds=seconds)
 
 
+@pytest.mark.parametrize("start", [-1, 1.5, "a"])
+def test_the_seed_must_be_an_integer(start):
+    with pytest.raises(InputError, match="start must be an integer of at least 0"):
+        check_bound("lemma-5.3", quarter, start=start)
+
+
 def test_a_statement_without_a_claim_is_refused(monkeypatch):
     monkeypatch.setattr(module, "CLAIMS", {})
     with pytest.raises(InputError, match="statement must be one with a claim"):
@@ -247,8 +279,11 @@ def test_what_the_function_raises_passes_on():
     def broken(gap, unit):
         raise ZeroDivisionError("mine")
 
-    with pytest.raises(ZeroDivisionError, match="mine"):
+    with pytest.raises(ZeroDivisionError, match="mine") as caught:
         check_bound("lemma-5.3", broken)
+    assert re.match(
+        r"your function for lemma-5.3 had gap = \S+ \(fmpq\)", caught.value.__notes__[0]
+    )
 
 
 def test_nothing_is_left_behind():
