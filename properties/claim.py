@@ -54,15 +54,21 @@ class Measurement:
     """Both sides of a claim on one instance; it holds if measured <= bound.
 
     Counts of violations are measured against the bound 0.
+
+    Attributes:
+        measured, bound: the two sides.
+        cases: of a count of violations, how many there might have been; a search drives it up,
+            since it has no ratio to go by.
     """
 
     measured: Real
     bound: Real
+    cases: int = 0
 
     @staticmethod
-    def of(measured: Number, bound: Number = 0) -> Measurement:
+    def of(measured: Number, bound: Number = 0, cases: int = 0) -> Measurement:
         """Return a measurement of exact numbers or Reals."""
-        return Measurement(Real.of(measured), Real.of(bound))
+        return Measurement(Real.of(measured), Real.of(bound), cases)
 
     def holds(self) -> bool:
         """Compare rigorously.
@@ -257,7 +263,7 @@ def search(
             found.counterexample, found.refutation = instance, measurement
             raise _RefutedError
         ratio = measurement.ratio()
-        target(min(ratio, 1e9))
+        target(min(ratio, 1e9) if ratio else float(measurement.cases.bit_length()))
         if ratio > found.worst or found.worst_instance is None:
             found.worst, found.worst_instance = ratio, instance
             found.worst_measurement = measurement
@@ -767,7 +773,7 @@ def shown(instance: Any, length: int = 400) -> str:
 
 
 def claims_named(names: Sequence[str], known: dict[str, Claim]) -> list[Claim]:
-    """Return the claims of these names, or all of them if there are none.
+    """Return the claims of these names, each once, or all of them if there are none.
 
     Raises:
         InputError: there is no claim of some name.
@@ -775,4 +781,4 @@ def claims_named(names: Sequence[str], known: dict[str, Claim]) -> list[Claim]:
     for name in names:
         if name not in known:
             raise InputError("claim", name, "one of " + ", ".join(known))
-    return [known[name] for name in names] if names else list(known.values())
+    return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())

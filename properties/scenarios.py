@@ -90,13 +90,14 @@ def scenarios(
         most_samples: largest number of words drawn at a time.
         thresholds: values of g.
     """
+    drawn = models()
 
     @st.composite
     def found(draw: DrawFn) -> Scenario:
         kinds = list(NOISES) if noise_only else ["none", *NOISES] if noisy else ["none"]
         noise = draw(st.sampled_from(kinds))
         return Scenario(
-            target=draw(models()),
+            target=draw(drawn),
             noise=noise,
             xi=draw(st.sampled_from(_XIS)) if noise != "none" else fmpq(0),
             threshold=draw(st.sampled_from(thresholds)),

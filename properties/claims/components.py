@@ -334,13 +334,14 @@ def uniform_tail(scenario: Scenario, *, everywhere: bool = False) -> Measurement
         everywhere: sabotage: expect the same of feasible prefixes.
     """
     done = run(scenario)
-    wrong = 0
-    for epoch in done.epochs:
-        q = done.model(epoch)
-        for p in inner_prefixes(scenario.target):
-            if everywhere or not whole_program_feasible(epoch.table, p):
-                wrong += len(set(q.logits(p))) > 1
-    return Measurement.of(wrong)
+    found = [
+        len(set(q.logits(p))) > 1
+        for epoch in done.epochs
+        for q in [done.model(epoch)]
+        for p in inner_prefixes(scenario.target)
+        if everywhere or not whole_program_feasible(epoch.table, p)
+    ]
+    return Measurement.of(sum(found), cases=len(found))
 
 
 # -- the explicit parameters --------------------------------------------------------------------

@@ -5,17 +5,20 @@ from __future__ import annotations
 from itertools import pairwise
 
 from flint import fmpq
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bounds.potential import witness_epochs, witnesses_at_cut
 from llr.models.base import Word
+from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT, Row
+from llr.numbers.balls import Real
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.corners import all_targets
 from properties.measure import worst
 from properties.scenarios import Run, Scenario, inner_prefixes, run, scenarios
-from properties.strategies import targets
+from properties.strategies import isans, targets
 
 
 def _telescope_errors(scenario: Scenario, first: int) -> Measurement:
@@ -128,15 +131,19 @@ def noisy_low_thresholds() -> SearchStrategy[Scenario]:
     )
 
 
+def busy_scenarios() -> SearchStrategy[Scenario]:
+    """Return runs of all kinds, and many that find witnesses."""
+    return st.one_of(exact_scenarios(), scenarios(noisy=True))
+
+
 def repeated_witnesses(scenario: Scenario) -> Measurement:
     """Count witnesses that were among the futures of their cut already."""
-    return Measurement.of(
-        sum(
-            epoch.witness is not None
-            and epoch.witness.future in epoch.table.futures(epoch.witness.cut)
-            for epoch in run(scenario).epochs
-        )
-    )
+    found = [
+        epoch.witness.future in epoch.table.futures(epoch.witness.cut)
+        for epoch in run(scenario).epochs
+        if epoch.witness is not None
+    ]
+    return Measurement.of(sum(found), cases=len(found))
 
 
 def rediscovered_witnesses(scenario: Scenario) -> Measurement:
@@ -192,7 +199,7 @@ def residual_free_threshold(scenario: Scenario) -> Measurement:
         return Measurement.of(0)
     q = done.model(last)
     residuals = done.residuals(last)
-    largest = fmpq(0)
+    largest, read = fmpq(0), 0
     for word in last.validation_words:
         for t in range(1, len(word)):
             solution = q.program.solution(word[:t])
@@ -200,14 +207,25 @@ def residual_free_threshold(scenario: Scenario) -> Measurement:
                 return Measurement.of(1)
             for _, _, delta in residuals.at(word[:t], solution):
                 largest = max(largest, abs(EXACT.scalar(delta)))
+                read += 1
     return Measurement(
-        scenario.target.unit.in_nats(largest), Measurement.of(scenario.threshold).measured
+        scenario.target.unit.in_nats(largest), Real.of(scenario.threshold), cases=read
     )
 
 
 def accepting_scenarios() -> SearchStrategy[Scenario]:
-    """Return runs that mostly accept: high thresholds, noise or none."""
-    return scenarios(noisy=True, most_samples=8, thresholds=(fmpq(1, 10), fmpq(1), fmpq(2)))
+    """Return runs that mostly accept: high thresholds, noise or none; many with three tokens."""
+
+    def three() -> SearchStrategy[Isan]:
+        return isans(horizons=(3, 3), alphabet_sizes=(3, 3), dimensions=(1, 2))
+
+    thresholds = (fmpq(1, 10), fmpq(1), fmpq(2))
+    return st.one_of(
+        [
+            scenarios(models=models, noisy=True, most_samples=8, thresholds=thresholds)
+            for models in (lambda: targets(horizons=(3, 4)), three)
+        ]
+    )
 
 
 CLAIMS = (
@@ -226,7 +244,7 @@ CLAIMS = (
         "a witness is never already in Fh_s",
         "[P] sec. 4",
         "printed",
-        lambda: scenarios(noisy=True),
+        busy_scenarios,
         repeated_witnesses,
         (Twin("looked for an epoch later", rediscovered_witnesses),),
         examples=150,

@@ -150,11 +150,12 @@ def forward_feasibility(scenario: Scenario) -> Measurement:
 
 def _violations(scenario: Scenario, forwards: bool) -> Measurement:
     done = run(scenario)
-    wrong = 0
+    wrong = infeasible = 0
     for epoch in done.epochs:
         feasible = {
             p: whole_program_feasible(epoch.table, p) for p in inner_prefixes(scenario.target)
         }
+        infeasible += sum(not good for good in feasible.values())
         for prefix, good in feasible.items():
             shorter = prefix[:-1]
             if shorter in feasible:
@@ -163,7 +164,7 @@ def _violations(scenario: Scenario, forwards: bool) -> Measurement:
                     if forwards
                     else (good and not feasible[shorter])
                 )
-    return Measurement.of(wrong)
+    return Measurement.of(wrong, cases=infeasible)
 
 
 # -- Lemma 5.5 ----------------------------------------------------------------------------------
