@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
+from math import inf, isinf
 from typing import TypeAlias, TypeVar, Union
 
 from flint import arb, ctx, fmpq, fmpz
@@ -21,6 +22,9 @@ from llr.numbers.rational import ONE, ZERO, fraction, rational, text
 
 START_BITS = 64
 LIMIT_BITS = 1 << 14
+LIMIT_EXPONENT = 1 << 19
+"""Ends of balls outside 2^-LIMIT_EXPONENT..2^LIMIT_EXPONENT are not written out as rationals."""
+TINY = fmpq(1, 1 << LIMIT_EXPONENT)
 
 Found = TypeVar("Found")
 Number: TypeAlias = Union["Real", fmpq, Fraction, int, str]
@@ -75,10 +79,27 @@ def _outward(value: Fraction, digits: int, rounding: str) -> str:
     return str(context.normalize(quotient))
 
 
-def _ends(ball: arb, bits: int) -> tuple[fmpq, fmpq]:
-    """Return rational ends of a ball; flint rounds them outwards at its current precision."""
+def _ends(ball: arb, bits: int) -> tuple[fmpq, fmpq] | None:
+    """Return rational ends of a ball, rounded outwards, or None if one is infinite or too large.
+
+    Flint rounds them at ``bits``; one nearer to 0 than 2^-LIMIT_EXPONENT becomes that, or 0.
+    """
+    if not ball.is_finite():
+        return None
     with ctx.workprec(bits):
-        return ball.lower().fmpq(), ball.upper().fmpq()
+        lower, upper = _written_out(-ball.lower()), _written_out(ball.upper())
+    return None if lower is None or upper is None else (-lower, upper)
+
+
+def _written_out(end: arb) -> fmpq | None:
+    """Return the rational that an exact ball is, rounded up if tiny, or None if it is too large."""
+    mantissa, power = end.man_exp()
+    size = power + abs(mantissa).bit_length()  # 2^(size - 1) <= |end| < 2^size
+    if mantissa != 0 and size > LIMIT_EXPONENT:
+        return None
+    if mantissa != 0 and size <= -LIMIT_EXPONENT:
+        return TINY if mantissa > 0 else ZERO
+    return end.fmpq()
 
 
 def _unique(ball: arb) -> int | None:
@@ -236,27 +257,40 @@ class Real:
         return (self + fmpq(1, 2)).floor()
 
     def below(self, bits: int = START_BITS) -> fmpq:
-        """Return a rational lower bound that is close at ``bits`` of precision."""
+        """Return a rational lower bound that is close at ``bits`` of precision.
+
+        Of a number nearer to 0 than ``TINY`` it is 0 or ``-TINY``.
+
+        Raises:
+            UndecidedError: the ball is infinite, or too large to be written out.
+        """
         if self.exact is not None:
             return self.exact
-        return _ends(self.ball(bits), bits)[0]
+        ball = self.ball(bits)
+        ends = _ends(ball, bits)
+        if ends is None:
+            raise UndecidedError(f"no rational lower bound at {bits} bits: {ball}")
+        return ends[0]
 
     def enclosure(self, width: Number = Fraction(1, 10**15)) -> Enclosure:
         """Return rational ends at most ``width`` apart.
 
+        They are no nearer to 0 than ``TINY``, or 0.
+
         Raises:
-            UndecidedError: the precision limit does not reach that width.
+            UndecidedError: the precision limit does not reach that width, or the number is too
+                large to be written out.
         """
         if self.exact is not None:
             return Enclosure(fraction(self.exact), fraction(self.exact))
         wanted = Real.of(width)
         for bits in _precisions():
             ball = self.ball(bits)
-            if not ball.is_finite():
-                continue
-            lower, upper = _ends(ball, bits)
-            if wanted >= Real(upper - lower):
-                return Enclosure(fraction(lower), fraction(upper))
+            ends = _ends(ball, bits)
+            if ends is not None and wanted >= Real(ends[1] - ends[0]):
+                return Enclosure(*map(fraction, ends))
+        if ball.is_finite() and ends is None:
+            raise UndecidedError(f"not written out beyond 2^{LIMIT_EXPONENT}: {ball}")
         raise UndecidedError(f"no enclosure of that width at {LIMIT_BITS} bits")
 
     def __float__(self) -> float:
@@ -333,16 +367,28 @@ def nearest_float(x: Real) -> float:
 
     Raises:
         UndecidedError: the precision limit is reached.
+        InputError: ``x`` is beyond the largest double.
     """
-    if x.exact is not None:
-        return float(fraction(x.exact))
 
     def attempt() -> float | None:
-        ball = x.ball()
-        lower, upper = (float(fraction(end.fmpq())) for end in (ball.lower(), ball.upper()))
+        ends = (x.exact, x.exact) if x.exact is not None else _ends(x.ball(), ctx.prec)
+        if ends is None:
+            return None
+        lower, upper = map(_double, ends)
         return lower if lower == upper else None
 
-    return at_precision(attempt)
+    found = at_precision(attempt)
+    if isinf(found):
+        raise InputError("x", x, "a number that a double can hold")
+    return found
+
+
+def _double(x: fmpq) -> float:
+    """Return the nearest double, infinite beyond the largest one."""
+    try:
+        return float(fraction(x))
+    except OverflowError:
+        return inf if x > 0 else -inf
 
 
 def at_precision(attempt: Callable[[], Found | None]) -> Found:

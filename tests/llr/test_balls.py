@@ -408,6 +408,61 @@ def test_the_working_precision_is_left_alone():
     assert ctx.prec == before
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize("power", ["-1000000", "-1" + "0" * 31, "-1" + "0" * 400])
+def test_what_is_all_but_zero_is_enclosed_by_zero_and_a_tiny_number(power, sign):
+    real = sign * balls.exp(power)
+    found = real.enclosure()
+    assert fmpq(1, 2**balls.LIMIT_EXPONENT) == balls.TINY
+    tiny = fraction(balls.TINY)
+    if len(power) > 9:  # the ball itself holds zero
+        assert (found.lower, found.upper) == (-tiny, tiny)
+        assert real.below() == -balls.TINY
+    else:
+        assert (found.lower, found.upper) == ((0, tiny) if sign > 0 else (-tiny, 0))
+        assert real.below() == (0 if sign > 0 else -balls.TINY)
+    assert balls.nearest_float(real) == 0.0
+
+
+@pytest.mark.parametrize("base", [2, 3])
+def test_numbers_within_the_limit_are_written_out(base):
+    bits = balls.LIMIT_EXPONENT // 2
+    for power in (-bits, bits):
+        found = Real(lambda power=power: arb(base) ** power).enclosure(fmpq(base) ** power / 10**9)
+        assert found.lower <= Fraction(base) ** power <= found.upper
+        assert found.lower > 0
+
+
+@pytest.mark.parametrize("power", ["1000000", "1" + "0" * 31])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_what_is_too_large_is_not_written_out(power, sign):
+    real = sign * balls.exp(power)
+    with pytest.raises(UndecidedError, match=r"^not written out beyond 2\^524288: \["):
+        real.enclosure()
+    with pytest.raises(UndecidedError, match=r"^no rational lower bound at 64 bits: \["):
+        real.below()
+    with pytest.raises(UndecidedError, match=r"^not decided at 16384 bits$"):
+        balls.nearest_float(real)
+
+
+def test_what_is_not_finite_has_no_lower_bound():
+    with pytest.raises(UndecidedError, match=r"^no rational lower bound at 64 bits: nan$"):
+        balls.log(-balls.log(2)).below()
+
+
+@pytest.mark.parametrize(
+    "real", [Real.of(10**400), -Real.of(10**400), balls.exp(1000), -balls.exp(1000)]
+)
+def test_what_no_double_can_hold_has_no_nearest_one(real):
+    with pytest.raises(InputError, match=r"^x must be a number that a double can hold, not Real"):
+        balls.nearest_float(real)
+
+
+def test_the_nearest_double_is_found_where_rough_balls_reach_beyond_the_largest():
+    wide = Real(lambda: arb(1) if ctx.prec > 64 else arb(0, arb(2) ** 2000))
+    assert balls.nearest_float(wide) == 1.0
+
+
 # -- decimals -----------------------------------------------------------------------------------
 
 
