@@ -54,7 +54,9 @@ def validation_prefixes_per_word(horizon: int, basis: int) -> int:
     "lemma-5.10",
     mark="reconstructed",
     source="[P] Lemma 5.10, explicit",
-    summary="K epochs: K(T-2)N w + K n (T-1)(T-2)(T+3)/6 . 2 w k + (T-1) w^2 entries at most",
+    summary=(
+        "K epochs: K(T-2)N w + K n (T-1)(T-2)(T+3)/6 . 2 w k + max(1, T-1) w^2 entries at most"
+    ),
 )
 def query_count(
     horizon: int, alphabet_size: int, epochs: int, draws: int, words: int, width: int
@@ -63,7 +65,8 @@ def query_count(
 
     Spanners read N rows of at most w entries at each of T - 2 cuts; each word's tests read, per
     triple (s, r, t), two sums of at most w rows for k tokens; the table holds at most w rows of
-    at most w entries at T - 1 cuts.
+    at most w entries at T - 1 cuts, or at cut 1 alone for T = 1: the model's first token is drawn
+    from that cut's row, whatever T is.
 
     Args:
         horizon: T >= 1.
