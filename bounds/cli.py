@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Any
 
 import click
-from flint import fmpq
+from flint import arb, fmpq
 
 from bounds.exponents import COMPRESSION, PRINTED, fitted
 from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import QueryCount, Ranks
 from bounds.statement import STATEMENTS, Statement
 from bounds.theorem import PrintedParameters, queries_by_compression, queries_printed
-from llr.errors import InputError, ShownAs
-from llr.numbers.balls import Real
+from llr.errors import InputError, LlrError, ShownAs, UndecidedError, shorten
+from llr.numbers.balls import LIMIT_BITS, TINY, Real
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 from llr.screen import (
@@ -31,6 +32,25 @@ from llr.screen import (
 
 THEOREM = "theorem-5.11"
 EXPONENTS = "exponents"
+
+MOST = {
+    "copy-ranks": {"tokens": 10**4, "alphabet_size": 10**3},
+    "cauchy-ranks": {"bits": 10**4},
+    "clopper-pearson": {"n": 10**4},
+    "hard-teacher": {"copies": 10**3, "strength": 10**3},
+    "lemma-5.1": {"w": 10**3, "d": 10**3},
+    "lemma-5.2": {"r": 2 * 10**4},
+    "lemma-5.2-simple": {"r": 2 * 10**4},
+    "lemma-5.9-product": {"horizon": 400},
+    "needle": {"length": 10**6},
+}
+"""The largest integers that options take where the work grows with them, by statement."""
+
+MAX_DIGITS_SHOWN = 4300
+"""The longest integers that JSON holds: readers refuse longer ones."""
+
+LONGEST = 40
+"""People see an exact number of more characters as decimals."""
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True})
@@ -96,10 +116,7 @@ def _list(as_json: bool) -> None:
         print_json(
             [
                 {
-                    "statement": s.identifier,
-                    "mark": s.mark,
-                    "source": s.source,
-                    "summary": s.summary,
+                    **_told(s),
                     "arguments": list(inspect.signature(s.function).parameters),
                 }
                 for s in STATEMENTS.values()
@@ -108,7 +125,7 @@ def _list(as_json: bool) -> None:
         return
     for s in STATEMENTS.values():
         arguments = " ".join(map(_option, inspect.signature(s.function).parameters))
-        click.echo(f"{s.identifier} ({s.mark}; {s.source})\n    {s.summary}\n    {arguments}")
+        click.echo(f"{_head(s)}\n    {s.summary}\n    {arguments}")
     click.echo(
         f"{THEOREM} (the query table: printed, [M]'s and explicit counts side by side)\n"
         "    --T --k --d --epsilon --delta --xi --alpha\n"
@@ -129,28 +146,56 @@ def _evaluate(statement: Statement, given: Mapping[str, str], as_json: bool) -> 
     arguments: dict[str, Any] = {}
     for name, parameter in signature.parameters.items():
         if name in given:
-            arguments[name] = _read(name, given[name], str(parameter.annotation))
+            most = MOST.get(statement.identifier, {}).get(name)
+            arguments[name] = _read(name, given[name], str(parameter.annotation), most)
         elif parameter.default is inspect.Parameter.empty:
             raise InputError(_option(name), ShownAs("missing"), "given")
-    with progress(statement.identifier):
-        value = statement.function(**arguments)
+    with progress(statement.identifier), _named_failures(statement.identifier, given):
+        shown = to_json(statement.function(**arguments), None if as_json else LONGEST)
     if as_json:
-        print_json({"statement": statement.identifier, "value": to_json(value)})
-    else:
-        click.echo(f"{statement.identifier}: {statement.summary}")
-        shown = to_json(value)
-        for key, item in shown.items() if isinstance(shown, dict) else [("value", shown)]:
-            click.echo(f"    {key} = {item}")
+        print_json({**_told(statement), "value": shown})
+        return
+    click.echo(f"{_head(statement)}: {statement.summary}")
+    for key, item in shown.items() if isinstance(shown, dict) else [("value", shown)]:
+        click.echo(f"    {key} = {item}")
 
 
-def _read(name: str, written: str, annotation: str) -> Any:
+def _head(statement: Statement) -> str:
+    """Return a statement's name, with how far it can be trusted."""
+    return f"{statement.identifier} ({statement.mark}; {statement.source})"
+
+
+def _told(statement: Statement) -> dict[str, str]:
+    """Return what a statement says of itself, as JSON."""
+    return {
+        "statement": statement.identifier,
+        "mark": statement.mark,
+        "source": statement.source,
+        "summary": statement.summary,
+    }
+
+
+@contextmanager
+def _named_failures(name: str, given: Mapping[str, str]) -> Iterator[None]:
+    """Name the statement and its arguments where a value cannot be computed or written out."""
+    try:
+        yield
+    except (UndecidedError, InputError) as error:
+        arguments = " ".join(f"{_option(key)} {shorten(ShownAs(x))}" for key, x in given.items())
+        raise LlrError(f"{name} at {arguments}: {error}") from None
+
+
+def _read(name: str, written: str, annotation: str, most: int | None) -> Any:
     option = _option(name)
     if annotation == "bool":
         if written not in ("true", "false"):
             raise InputError(option, written, "true or false")
         return written == "true"
     if annotation == "int":
-        return parse_integer(written, option)
+        found = parse_integer(written, option)
+        if most is not None and found > most:
+            raise InputError(option, written, f"an integer of at most {most}")
+        return found
     if annotation == "Sequence[int]":
         return [parse_integer(part, option) for part in written.split(",")]
     if annotation.startswith("Sequence"):
@@ -160,24 +205,53 @@ def _read(name: str, written: str, annotation: str) -> Any:
     return decimal(written, option)
 
 
-def to_json(value: Any) -> Any:
-    """Return a bound as JSON: p/q if exact, outward decimals otherwise."""
+def to_json(value: Any, longest: int | None = None) -> Any:
+    """Return a bound as JSON: p/q if exact, outward decimals otherwise.
+
+    Args:
+        value: of a statement.
+        longest: exact numbers of more characters are shown as outward decimals, too.
+
+    Raises:
+        UndecidedError: an enclosure of about 12 digits is out of reach.
+        InputError: an integer is too long to be written.
+    """
     if isinstance(value, Real):
+        if value.exact is not None:
+            return to_json(value.exact, longest)
         lower, upper = value.enclosure(_width(value)).as_strings()
         return lower if lower == upper else {"lower": lower, "upper": upper}
     if isinstance(value, fmpq):
-        return text(value)
+        written = text(value)
+        return written if longest is None or len(written) <= longest else _decimals(value)
     if isinstance(value, Parameters | PrintedParameters | QueryCount | Ranks):
-        return {name: to_json(item) for name, item in vars(value).items()}
+        return {name: to_json(item, longest) for name, item in vars(value).items()}
     if isinstance(value, tuple):
-        return [to_json(item) for item in value]
+        return [to_json(item, longest) for item in value]
+    if type(value) is int and longest is not None and abs(value) >= 10**longest:
+        return _decimals(fmpq(value))
+    if type(value) is int and abs(value) >= 10**MAX_DIGITS_SHOWN:
+        shown = ShownAs(f"one of {value.bit_length()} bits")
+        raise InputError("value", shown, f"an integer of at most {MAX_DIGITS_SHOWN} digits")
     return value
 
 
+def _decimals(value: fmpq) -> dict[str, str]:
+    """Return an exact number as decimals rounded outwards."""
+    rough = Real(lambda: arb(value))
+    lower, upper = rough.enclosure(_width(rough)).as_decimals()
+    return {"lower": lower, "upper": upper}
+
+
 def _width(value: Real) -> Real:
-    """Return an enclosure width of about 12 digits."""
-    size = abs(value)
-    return Real.of(1 if size.exact is not None else size.below(128)) * fmpq(1, 10**12)
+    """Return an enclosure width of about 12 digits, ``TINY`` for what is all but zero."""
+    size, bits = abs(value), 128
+    while bits <= LIMIT_BITS:
+        least = size.below(bits)
+        if least > 0:
+            return Real(least * fmpq(1, 10**12))
+        bits *= 2
+    return Real(TINY)
 
 
 # -- the query table ----------------------------------------------------------------------------
@@ -198,7 +272,7 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     epsilon, delta = (decimal(given[x], f"--{x}") for x in ("epsilon", "delta"))
     xi = decimal(given.get("xi", "0"), "--xi")
     alpha = decimal(given.get("alpha", "1"), "--alpha")
-    with progress(f"parameters of {THEOREM}"):
+    with progress(f"parameters of {THEOREM}"), _named_failures(THEOREM, given):
         sets = {
             variant: explicit_parameters(
                 horizon=horizon,
@@ -215,21 +289,21 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     printed = queries_printed(horizon, k, rank, epsilon)
     compression = queries_by_compression(horizon, rank, epsilon)
     if as_json:
-        print_json(
-            {
+        with _named_failures(THEOREM, given):
+            shown = {
                 "printed_leading_term": to_json(printed),
                 "compression_leading_term": to_json(compression),
                 "explicit": {
                     name: {
                         "parameters": to_json(p),
                         "queries": to_json(p.queries()),
-                        "entries": p.queries().entries,
-                        "total_words": p.total_words,
+                        "entries": to_json(p.queries().entries),
+                        "total_words": to_json(p.total_words),
                     }
                     for name, p in sets.items()
                 },
             }
-        )
+        print_json(shown)
         return
     found = table(
         f"Theorem 5.11 at T={horizon}, k={k}, d={rank}, epsilon={text(epsilon)}, "

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from math import comb
 
 from flint import arb, fmpq
 
+from bounds.binomial import binomial_sum, binomials
 from bounds.statement import require, statement
 from llr.numbers import balls
 from llr.numbers.balls import Number, Real
+
+EXACT_BITS = 1 << 20
+"""Beyond so many bits in all, a power of a rational is enclosed."""
 
 
 def _check_rates(identifier: str, r: int, eta: Real) -> None:
@@ -45,13 +48,14 @@ def spanner_failure(n: int, r: int, eta: Number) -> Real:
     rate = Real.of(eta)
     _check_rates("lemma-5.2", r, rate)
     require(n >= max(r, 1), "lemma-5.2", "N >= max(r, 1)", n)
-    if rate.exact is not None and n <= 4096:
+    if rate.exact is not None and n <= 4096 and n * rate.exact.height_bits() <= EXACT_BITS:
         keep = 1 - rate.exact
-        return Real(sum((comb(n, i) * keep ** (n - i) for i in range(r + 1)), fmpq(0)))
+        return Real(fmpq(binomial_sum(n, r, keep.q, keep.p), keep.q**n))
 
     def evaluate() -> arb:
         keep = (-rate.ball()).log1p()
-        return sum((arb(comb(n, i)) * ((n - i) * keep).exp() for i in range(r + 1)), arb(0))
+        terms = (arb(c) * ((n - i) * keep).exp() for i, c in enumerate(binomials(n, r)))
+        return sum(terms, arb(0))
 
     return Real(evaluate)
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from math import comb
-
 from flint import fmpq
 
+from bounds.binomial import binomial_sum
 from bounds.statement import require, statement
 from llr.numbers import balls
 from llr.numbers.balls import Number, Real
@@ -166,8 +165,7 @@ def binomial_tail(n: int, most: int, p: fmpq) -> Real:
         most: >= 0.
         p: in [0, 1].
     """
-    terms = (comb(n, i) * p**i * (1 - p) ** (n - i) for i in range(min(most, n) + 1))
-    return Real(sum(terms, fmpq(0)))
+    return Real(fmpq(binomial_sum(n, min(most, n), p.p, p.q - p.p), p.q**n))
 
 
 @statement(

@@ -54,6 +54,14 @@ class Enclosure:
         if self.exact:
             exact = text(rational(self.lower))
             return exact, exact
+        return self.as_decimals(digits)
+
+    def as_decimals(self, digits: int = 12) -> tuple[str, str]:
+        """Return both ends as decimals rounded outwards.
+
+        >>> Enclosure(Fraction(1, 3), Fraction(1, 3)).as_decimals(3)
+        ('0.333', '0.334')
+        """
         return (
             _outward(self.lower, digits, ROUND_FLOOR),
             _outward(self.upper, digits, ROUND_CEILING),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
 from fractions import Fraction
 from functools import partial
@@ -14,11 +15,11 @@ import pytest
 from flint import fmpq
 
 from bounds import STATEMENTS
-from bounds.cli import to_json
+from bounds.cli import MOST, to_json
 from bounds.exponents import Fit
 from bounds.parameters import explicit_parameters
 from bounds.theorem import queries_by_compression, queries_printed
-from llr.numbers.balls import exp
+from llr.numbers.balls import Real, exp
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
 
@@ -189,10 +190,18 @@ def test_every_statement_is_evaluated_here():
 def test_evaluating_a_statement(identifier):
     given = EVALUATED[identifier]
     options = [x for name, v in given.items() for x in ("--" + name.replace("_", "-"), v)]
-    wanted = json.loads(json.dumps(to_json(value_of(identifier, given))))
-    assert json_of(identifier, *options) == {"statement": identifier, "value": wanted}
+    s = STATEMENTS[identifier]
+    value = value_of(identifier, given)
+    assert json_of(identifier, *options) == {
+        "statement": identifier,
+        "mark": s.mark,
+        "source": s.source,
+        "summary": s.summary,
+        "value": json.loads(json.dumps(to_json(value))),
+    }
     shown = call(identifier, *options).stdout.splitlines()
-    assert shown[0] == f"{identifier}: {STATEMENTS[identifier].summary}"
+    assert shown[0] == f"{identifier} ({s.mark}; {s.source}): {s.summary}"
+    wanted = to_json(value, 40)
     if isinstance(wanted, dict):
         assert shown[1:] == [f"    {name} = {x}" for name, x in wanted.items()]
     else:
@@ -213,6 +222,158 @@ def test_values_by_hand():
     enclosed = value("needle", "--length", "0")  # tanh(1) / 2
     assert enclosed == {"lower": "0.380797077977", "upper": "0.380797077978"}
     assert value("needle", "--length", "2000")["lower"].endswith("E-603")
+
+
+def test_what_is_false_in_print_is_said_to_be():
+    shown = call("lemma-5.7-printed", "--mean", "5/8").stdout.splitlines()
+    assert shown == [
+        (
+            "lemma-5.7-printed (printed; [P] inside Lemma 5.7; false): "
+            "Z in [0, 1]: Pr(Z >= E Z) >= E Z"
+        ),
+        "    value = 5/8",
+    ]
+    found = json_of("lemma-5.7-printed", "--mean", "5/8")
+    assert (found["mark"], found["source"]) == ("printed", "[P] inside Lemma 5.7; false")
+
+
+def test_a_long_fraction_is_shown_as_decimals_and_kept_in_json():
+    arguments = ["lemma-5.2", "--n", "1000", "--r", "3", "--eta", "0.01"]
+    exact = Fraction(json_of(*arguments)["value"])
+    wanted = sum(Fraction(math.comb(1000, i)) * Fraction(99, 100) ** (1000 - i) for i in range(4))
+    assert exact == wanted
+    shown = call(*arguments).stdout.splitlines()
+    lower, upper = (Fraction(line.partition(" = ")[2]) for line in shown[1:])
+    assert lower < exact < upper < lower * (1 + Fraction(1, 10**11))
+    assert all(len(line) < 40 for line in shown[1:])
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        (fmpq(10) ** 39, "1" + "0" * 39),
+        (fmpq(10) ** 40, {"lower": "9.99999999999E+39", "upper": "1.00000000001E+40"}),
+        (fmpq(1, 3) * fmpq(10) ** 45, {"lower": "3.33333333333E+44", "upper": "3.33333333334E+44"}),
+        (-fmpq(1, 3 * 10**40), {"lower": "-3.33333333334E-41", "upper": "-3.33333333333E-41"}),
+        ((fmpq(1, 2**200), fmpq(1, 2)), None),
+    ],
+)
+def test_exact_numbers_of_more_than_forty_characters_are_shown_as_decimals(value, shown):
+    if shown is None:
+        ends = {"lower": "6.22301527786E-61", "upper": "6.22301527787E-61"}
+        assert to_json(value, 40) == [ends, "1/2"]
+        assert to_json(value) == [text(x) for x in value]
+    else:
+        assert to_json(value, 40) == to_json(Real(value), 40) == shown
+        assert to_json(value) == to_json(Real(value)) == text(value)
+
+
+# -- huge and tiny values ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("lam", ["1e6", "1e7", "1e10", "1e30"])
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+def test_a_value_that_is_all_but_zero(lam, flags):
+    """2^-524288 is 3.85...E-157827."""
+    shown = call("remark-5.8-floor", "--lam", lam, "--alphabet-size", "2", *flags).stdout
+    upper = "3.85153033389E-157827"
+    if flags:
+        assert json.loads(shown)["value"] == {"lower": "0", "upper": upper}
+    else:
+        assert shown.splitlines()[1:] == ["    lower = 0", f"    upper = {upper}"]
+
+
+def test_a_tiny_value_whose_balls_hold_zero_at_first():
+    found = json_of("lemma-5.3", "--gap", "1e-400")["value"]
+    assert Fraction(found["lower"]) < Fraction(1, 2 * 10**400) <= Fraction(found["upper"])
+    assert (found["lower"], found["upper"]) == ("4.99999999999E-401", "5.00000000001E-401")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["lemma-5.3", "--gap", "1e400"],
+            "lemma-5.3 at --gap 1e400: no rational lower bound at 128 bits: nan",
+        ),
+        (
+            ["lemma-5.3-range", "--width", "1e400", "--unit", "nat"],
+            "lemma-5.3-range at --width 1e400 --unit nat: no rational lower bound at 128 bits: nan",
+        ),
+        (
+            ["lemma-5.3", "--gap", "1e-9000"],
+            "lemma-5.3 at --gap 1e-9000: no enclosure of that width at 16384 bits",
+        ),
+        (
+            ["lemma-5.7-words", "--horizon=4", "--epochs=9", "--delta=0.1", "--g=1e-5000"],
+            (
+                "lemma-5.7-words at --horizon 4 --epochs 9 --delta 0.1 --g 1e-5000: "
+                "not decided at 16384 bits"
+            ),
+        ),
+    ],
+)
+@pytest.mark.parametrize("flags", [[], ["--json"]], ids=["text", "json"])
+def test_a_value_that_cannot_be_written_is_one_line_of_error(arguments, line, flags):
+    assert refused(*arguments, *flags) == f"Error: {line}"
+
+
+def test_an_integer_that_json_readers_refuse():
+    arguments = ["lemma-5.2-mausberg", "--m", "2", "--eta", "1e-9000", "--delta", "0.1"]
+    assert refused(*arguments, "--json") == (
+        "Error: lemma-5.2-mausberg at --m 2 --eta 1e-9000 --delta 0.1: "
+        "value must be an integer of at most 4300 digits, not one of 29915 bits"
+    )
+    lines = call(*arguments).stdout.splitlines()
+    assert [line[:12] for line in lines[1:]] == ["    lower = ", "    upper = "]
+    assert len(str(json_of("cauchy-ranks", "--bits", "10000")["value"]["probability"])) == 3011
+
+
+def test_a_value_beyond_what_is_written_out():
+    line = refused("scalar-lower-bound", "--horizon", "9" * 18, "--xi", "0.1")
+    assert line.startswith(
+        f"Error: scalar-lower-bound at --horizon {'9' * 18} --xi 0.1: no rational "
+    )
+
+
+def test_the_query_table_names_what_it_cannot_show():
+    options = ["--T=3", "--k=2", "--d=1", "--delta=0.1"]
+    shown = "theorem-5.11 at --T 3 --k 2 --d 1 --delta 0.1 --epsilon"
+    line = refused("theorem-5.11", *options, "--epsilon=1e-6000")
+    assert line == f"Error: {shown} 1e-6000: not decided at 16384 bits"
+    line = refused("theorem-5.11", *options, "--epsilon=1e-4400", "--json")
+    assert line.startswith(f"Error: {shown} 1e-4400: value must be an integer of at most 4300 digi")
+    assert "e+4" in call("theorem-5.11", *options, "--epsilon=1e-4400").stdout
+
+
+@pytest.mark.parametrize(
+    ("statement", "name", "most"),
+    [(statement, name, most) for statement, of in MOST.items() for name, most in of.items()],
+)
+def test_an_option_whose_work_would_not_end_has_a_limit(statement, name, most):
+    option = "--" + name.replace("_", "-")
+    given = EVALUATED[statement] | {name: str(most + 1)}
+    arguments = [x for key, v in given.items() for x in ("--" + key.replace("_", "-"), v)]
+    line = refused(statement, *arguments)
+    assert line == f"Error: {option} must be an integer of at most {most}, not '{most + 1}'"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["lemma-5.2", "--n", "100000000", "--r", "20000", "--eta", "0.1"],
+        ["lemma-5.2", "--n", "4096", "--r", "2000", "--eta", "0.0123456789"],
+        ["lemma-5.2", "--n", "4096", "--r", "20", "--eta", "1e-9999"],
+        ["lemma-5.2-simple", "--n", "9" * 18, "--r", "20000", "--eta", "0.1"],
+        ["needle", "--length", "1000000"],
+        ["lemma-5.9-product", "--horizon=400", "--p-bad=0.01", "--g=1e-9", "--xi=0.001"],
+        ["hard-teacher", "--copies", "1000", "--strength", "1000"],
+        ["copy-ranks", "--tokens", "10000", "--alphabet-size", "2"],
+        ["cauchy-ranks", "--bits", "10000"],
+    ],
+)
+def test_the_largest_sizes_end(arguments):
+    call(*arguments)
 
 
 # -- the query table ----------------------------------------------------------------------------

@@ -28,6 +28,7 @@ from llr.models.families import generic_cut_ranks
 from llr.models.logits import probability_ranks
 from llr.numbers import balls
 from llr.numbers.balls import Real
+from llr.numbers.rational import parse
 
 DIGITS = 60
 
@@ -729,11 +730,30 @@ def test_one_draw_fewer_fails(r, eta, delta):
         assert here <= mp(delta) < before
 
 
-@pytest.mark.parametrize(("n", "r", "eta"), [(3, 0, "1/3"), (9, 2, "1/3"), (60, 4, "1/5")])
+@pytest.mark.parametrize(
+    ("n", "r", "eta"), [(3, 0, "1/3"), (9, 2, "1/3"), (60, 4, "1/5"), (7, 7, "9/10")]
+)
 def test_lemma_5_2_by_a_sum(n, r, eta):
     found = spanner.spanner_failure(n, r, eta)
     assert rational(found.exact) == naive_failure(n, r, Fraction(eta))
     assert found <= spanner.spanner_failure_simple(n, r, eta)
+
+
+def test_lemma_5_2_is_enclosed_where_its_fraction_would_be_long():
+    for digits, exact in ((200, True), (400, False)):
+        eta = Fraction(1, 100) + Fraction(1, 10**digits)
+        found = spanner.spanner_failure(1000, 2, eta)
+        assert (found.exact is not None) is exact
+        shown = found.enclosure(Fraction(1, 10**20))
+        assert shown.lower <= naive_failure(1000, 2, eta) <= shown.upper
+
+
+@pytest.mark.parametrize("p", ["0", "1/3", "1"])
+@pytest.mark.parametrize("most", [0, 2, 5, 9])
+def test_the_binomial_tail_by_a_sum(p, most):
+    mass = Fraction(p)
+    terms = (comb(5, i) * mass**i * (1 - mass) ** (5 - i) for i in range(min(most, 5) + 1))
+    assert rational(validation.binomial_tail(5, most, parse(p)).exact) == sum(terms)
 
 
 @pytest.mark.parametrize("m", [1, 2, 5])
@@ -905,10 +925,19 @@ def test_lemma_5_10_by_loops(horizon):
     assert found.spanner_entries == sum(draws * w for _ in range(epochs) for _ in inner)
     assert found.validation_entries == epochs * words * sum(2 * w * k for _ in triples)
     assert found.validation_prefixes == (epochs * words * w * len(stems) if inner else 0)
-    assert found.table_entries == max(1, horizon - 1) * w * w
+    stored = range(1, max(2, horizon))  # cut 1 gives the first token, for T = 1 too
+    assert found.table_entries == len(stored) * w * w
     assert found.words == (epochs * (len(inner) * draws + words) if inner else 0)
     assert found.entries == (found.spanner_entries + found.validation_entries + found.table_entries)
     assert STATEMENTS["lemma-5.10"].function is queries.query_count
+
+
+def test_the_table_of_one_token_holds_the_row_that_its_learner_reads():
+    model = llr.target("spike:T=1")
+    found = llr.learn(model, epsilon="1/10", delta="1/10", algorithm="printed")
+    k = model.alphabet_size
+    assert found.counts.calls == 1
+    assert queries.query_count(1, k, 1, 0, 0, k).entries == k * k
 
 
 @pytest.mark.parametrize(("size", "calls"), [((16, 2, 4), 251), ((32, 4, 4), 601)])
