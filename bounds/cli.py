@@ -250,6 +250,8 @@ def _width(value: Real) -> Real:
         least = size.below(bits)
         if least > 0:
             return Real(least * fmpq(1, 10**12))
+        if -(-size).below(bits) <= TINY:
+            break
         bits *= 2
     return Real(TINY)
 

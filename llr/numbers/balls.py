@@ -277,7 +277,7 @@ class Real:
         ball = self.ball(bits)
         ends = _ends(ball, bits)
         if ends is None:
-            raise UndecidedError(f"no rational lower bound at {bits} bits: {ball}")
+            raise UndecidedError(f"not finite, or beyond 2^{LIMIT_EXPONENT}: {ball}")
         return ends[0]
 
     def enclosure(self, width: Number = Fraction(1, 10**15)) -> Enclosure:
