@@ -275,7 +275,8 @@ def infeasibility_printed(t: int, eta: Number) -> Real:
 def pool_additions(volume_ratios: Sequence[Number]) -> int:
     """Bound how many rows counterexamples add to the pool of one cut.
 
-    Each addition raises the rank or multiplies the volume of the basis by more than 2.
+    Each addition raises the rank or multiplies the volume of the basis by more than 2, if the pool
+    is spanned again from the basis that stands (spanned afresh, its volume may even fall).
 
     Args:
         volume_ratios: per rank reached, the largest volume of a basis over the first one, >= 1.

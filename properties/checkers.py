@@ -54,6 +54,23 @@ def coordinates(basis: Rows, row: list[Fraction]) -> list[Fraction] | None:
     return [line[n] for line in work[:done]]
 
 
+def gram(rows: Rows) -> Fraction:
+    """Return the Gram determinant of rows, the square of their volume; 1 if there are none."""
+    work = [
+        [sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows
+    ]
+    found = Fraction(1)
+    for i in range(len(work)):
+        pivot = work[i][i]
+        if pivot == 0:
+            return Fraction(0)
+        found *= pivot
+        for j in range(i + 1, len(work)):
+            share = work[j][i] / pivot
+            work[j] = [x - share * y for x, y in zip(work[j], work[i], strict=True)]
+    return found
+
+
 def in_box(basis: Rows, row: list[Fraction], bound: int = 2) -> bool:
     """True if the row is a combination of independent rows with coefficients in [-bound, bound]."""
     found = coordinates(basis, row)

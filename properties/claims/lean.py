@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import TypeAlias
 
 import numpy as np
 from flint import fmpq
@@ -17,8 +18,9 @@ from llr.analysis.distance import total_variation
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule, localise
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import NestedTable
-from llr.models.base import Word, words
+from llr.models.base import TabulatedModel, Word, words
 from llr.models.isan import Isan
+from llr.models.logits import cut_ranks_by_enumeration
 from llr.models.network import Network
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT
@@ -202,6 +204,61 @@ def stems_that_add_two(scenario: Scenario) -> Measurement:
             grown = _rank_on(done, cut, stems[: place + 1]) - _rank_on(done, cut, stems[:place])
             wrong += grown < 2
     return Measurement.of(wrong)
+
+
+# -- rank behind zeros --------------------------------------------------------------------------
+
+HIDDEN_RANKS = (1, 1, 2, 1)
+"""Cut ranks if the last of four logits is x_1 (a + b x_2 + c x_3), b c != 0, all others 0."""
+
+Hidden: TypeAlias = tuple[int, int, int]
+"""a, b and c."""
+
+
+def hidden() -> SearchStrategy[Hidden]:
+    """Return a, b and c; b and c are not 0."""
+    other = st.sampled_from([1, -1, 2, -2, 3, -3])
+    return st.tuples(st.integers(-3, 3), other, other)
+
+
+def hidden_model(of: Hidden) -> TabulatedModel:
+    """Return the model; x_t is 1 after token 0 and -1 after token 1."""
+    a, b, c = of
+    rows = {p: [0, 0] for t in range(3) for p in words(2, t)}
+    for p in words(2, 3):
+        x, y, z = (1 - 2 * token for token in p)
+        rows[p] = [x * (a + b * y + c * z), 0]
+    return TabulatedModel(2, 4, rows)
+
+
+def hidden_ranks(of: Hidden, repaired: bool = True) -> Measurement:
+    """Count what is not as expected: the cut ranks, the bases before and after repair, the model.
+
+    Args:
+        of: the coefficients of the last logit.
+        repaired: False, sabotage: no counterexample is shown.
+    """
+    model = hidden_model(of)
+    ledger = Ledger(ModelOracle(model), 2, 4, EXACT)
+    learner = LeanLearner(
+        ledger,
+        alphabet_size=2,
+        horizon=4,
+        unit=model.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), False, lambda attempt: 1, 1),
+        rng=np.random.default_rng(0),
+    )
+    table = learner.table
+    table.build(np.random.default_rng(0))
+    wrong = int(cut_ranks_by_enumeration(model) != HIDDEN_RANKS)
+    wrong += [len(h) for h in table.histories] != [1, 0, 0, 0]
+    if repaired:
+        learner.repair(dict.fromkeys(words(2, 4), 1))
+    wrong += tuple(map(len, table.histories)) != HIDDEN_RANKS
+    network = table.isan(model.unit)
+    rows = ((p, network.read(network.state_of(p))) for t in range(4) for p in words(2, t))
+    return Measurement.of(wrong + sum(tuple(row) != tuple(model.read(p)) for p, row in rows))
 
 
 # -- the two ways to predict ------------------------------------------------------------------
@@ -469,6 +526,19 @@ CLAIMS = (
         stems_that_add_nothing,
         (Twin("by two", stems_that_add_two),),
         examples=120,
+    ),
+    Claim(
+        "lean-hidden-rank",
+        "T = 4, last logit x1 (a + b x2 + c x3): first bases empty, then 1, 1, 2, 1, and exact",
+        "nested tables, counterexamples",
+        "sharpened",
+        hidden,
+        hidden_ranks,
+        (
+            Twin("no counterexample", lambda of: hidden_ranks(of, repaired=False)),
+            Twin("b = 0", hidden_ranks, lambda: hidden().map(lambda of: (of[0], 0, of[2]))),
+        ),
+        examples=60,
     ),
     Claim(
         "network-and-programs",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 from flint import fmpq
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bounds.potential import witness_epochs, witnesses_at_cut
+from bounds.queries import query_count
 from llr.models.base import Word
 from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT, Row
@@ -158,6 +161,45 @@ def rediscovered_witnesses(scenario: Scenario) -> Measurement:
     )
 
 
+# -- tests per word -----------------------------------------------------------------------------
+
+
+def residual_tests(
+    scenario: Scenario, earlier: bool = True, last: Callable[[int], int] = lambda t: t + 1
+) -> Measurement:
+    """Measure |tests - k (T-1)(T-2)(T+3)/6| over the words with no infeasible prefix.
+
+    They are the residuals that the learner computes at every prefix y_{1:t}, t < T, each prefix on
+    its own; a test is one (s, r, t) and one token.
+
+    Args:
+        scenario: what is run.
+        earlier: False, sabotage: leave out the tests with r <= t.
+        last: tightened, t -> the largest r.
+    """
+    done = run(scenario)
+    model = scenario.target
+    # two sums of one row each per test: so many entries are twice the tests
+    entries = query_count(model.horizon, model.alphabet_size, 1, 0, 1, 1).validation_entries
+    found = []
+    for epoch in done.epochs:
+        program = done.model(epoch).program
+        for word in epoch.validation_words:
+            prefixes = [word[:t] for t in range(1, model.horizon)]
+            solutions = [(p, program.solution(p)) for p in prefixes]
+            if any(solution is None for _, solution in solutions):
+                continue
+            tests = 0
+            for p, solution in solutions:
+                assert solution is not None
+                fresh = done.residuals(epoch)
+                asked = fresh.new(p, solution) if earlier else fresh.at(p, solution)
+                tests += sum(s - 1 + len(f) <= last(len(p)) for s, f, _ in asked)
+            found.append(Measurement.of(abs(2 * tests - entries)))
+    assume(found)
+    return worst(found)
+
+
 # -- Lemma 5.12 ---------------------------------------------------------------------------------
 
 
@@ -276,6 +318,20 @@ CLAIMS = (
         ),
         statements=("epoch-count",),
         examples=150,
+    ),
+    Claim(
+        "residual-tests",
+        "a word whose prefixes are feasible takes exactly k (T-1)(T-2)(T+3)/6 residual tests",
+        "[P] Lemma 5.10, explicit",
+        "reconstructed",
+        lambda: scenarios(models=lambda: targets(horizons=(3, 5)), noisy=True, most_samples=3),
+        residual_tests,
+        (
+            Twin("r = t + 1 alone", lambda s: residual_tests(s, earlier=False)),
+            Twin("r <= t", lambda s: residual_tests(s, last=lambda t: t)),
+        ),
+        statements=("lemma-5.10",),
+        examples=60,
     ),
     Claim(
         "lemma-5.12",

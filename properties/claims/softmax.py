@@ -17,7 +17,7 @@ from bounds.softmax import (
     softmax_range,
     softmax_tanh,
 )
-from llr.numbers.balls import Real, log, total
+from llr.numbers.balls import Real, log, sqrt, total
 from llr.numbers.rational import RationalRow, centred
 from llr.numbers.units import LN2, NAT, LogitUnit
 from properties.claim import Check, Claim, Measurement, Twin
@@ -129,6 +129,43 @@ def fact_range(pair: Pair) -> Measurement:
     return Measurement(divergence(u, v), divergence_by_range(width(u, v)))
 
 
+Matrix: TypeAlias = tuple[tuple[RationalRow, RationalRow], ...]
+"""Per history and future, the logits of a next token by two models."""
+
+
+@st.composite
+def matrices(draw: DrawFn) -> Matrix:
+    """Return up to four histories and futures; some rows are equal, not all; k <= 3."""
+    k = draw(st.integers(2, 3))
+    row = st.lists(st.integers(-24, 24).map(lambda n: fmpq(n, 12)), min_size=k, max_size=k)
+    both = draw(st.lists(st.tuples(row, row), min_size=1, max_size=4))
+    assume(any(width(tuple(u), tuple(v)) > 0 for u, v in both))
+    return tuple((centred(u), centred(v)) for u, v in both)
+
+
+def mean_divergence(matrix: Matrix) -> Real:
+    """Return the mean KL over histories and futures; exactly 0 where u = v."""
+    return total(divergence(u, v) for u, v in matrix if u != v) / len(matrix)
+
+
+def fact_averaged(matrix: Matrix, tokens: bool = False) -> Measurement:
+    """Measure the mean KL against |L - Lr|_F^2 / (4 . histories x futures).
+
+    Args:
+        matrix: L and Lr.
+        tokens: tightened, divide by the tokens, too.
+    """
+    count = len(matrix) * (len(matrix[0][0]) if tokens else 1)
+    square = sum((_squared(u, v) for u, v in matrix), fmpq(0))
+    return Measurement(mean_divergence(matrix), divergence_sharp(square / count))
+
+
+def fact_mean_of_distances(matrix: Matrix) -> Measurement:
+    """Sabotage: square the mean of |u - v|, and do not average the squares."""
+    mean = total(sqrt(_squared(u, v)) for u, v in matrix) / len(matrix)
+    return Measurement(mean_divergence(matrix), divergence_sharp(mean * mean))
+
+
 CLAIMS = (
     Claim(
         "lemma-5.3",
@@ -191,5 +228,19 @@ CLAIMS = (
         fact_range,
         (Twin("constant 12/100", scaled(fact_range, fmpq(96, 100))),),
         statements=("fact-b.2-range",),
+    ),
+    Claim(
+        "fact-b.2-averaged",
+        "mean of KL(softmax L || softmax Lr) <= |L - Lr|_F^2 / (4 . histories x futures)",
+        "[S] Fact B.2, averaged over a matrix",
+        "sharpened",
+        matrices,
+        fact_averaged,
+        (
+            Twin("divided by the tokens, too", lambda m: fact_averaged(m, tokens=True)),
+            Twin("square of the mean distance", fact_mean_of_distances),
+        ),
+        statements=("fact-b.2-sharp",),
+        examples=120,
     ),
 )

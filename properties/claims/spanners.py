@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 
 from flint import fmpq, fmpq_mat
+from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.spanner import infeasibility, infeasibility_printed
 from llr.learning.boxed import BoxedSystem, Refutation
@@ -14,9 +16,9 @@ from llr.learning.spanner import barycentric_spanner
 from llr.learning.table import Table, read_rows
 from llr.models.base import Word, words
 from llr.models.isan import Isan
-from llr.numbers.arithmetic import EXACT
+from llr.numbers.arithmetic import EXACT, ExactArithmetic
 from llr.numbers.balls import Real, total
-from llr.numbers.rational import RationalRow, rational
+from llr.numbers.rational import RationalRow, fraction, rational
 from llr.numbers.units import LN2
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
@@ -65,6 +67,103 @@ def spanner_in_unit_box(rows: list[RationalRow]) -> Measurement:
 def first_basis(rows: list[RationalRow]) -> Measurement:
     """Sabotage: no exchange at all."""
     return largest_coefficient(rows, EXACT.independent_rows(EXACT.matrix(rows, len(rows[0]))))
+
+
+# -- exchanges ----------------------------------------------------------------------------------
+
+
+class Watched(ExactArithmetic):
+    """Exact arithmetic that notes the bases of a spanner, the first one and one per exchange.
+
+    Args:
+        at_two: sabotage: a coefficient of exactly 2 exceeds the box, too.
+    """
+
+    def __init__(self, at_two: bool = False) -> None:
+        self._at_two = at_two
+        self.bases: list[list[int]] = []
+
+    def independent_rows(self, m: fmpq_mat) -> tuple[int, ...]:
+        """Return the top-to-bottom pivots."""
+        found = super().independent_rows(m)
+        self.bases.append(list(found))
+        return found
+
+    def exchange(self, m: fmpq_mat, i: int, j: int) -> fmpq_mat:
+        """Return the coefficients after row i took the place of basis row j."""
+        self.bases.append([i if place == j else row for place, row in enumerate(self.bases[-1])])
+        return super().exchange(m, i, j)
+
+    def exceeds(self, value: fmpq, bound: int) -> bool:
+        """True if ``|value| > bound``."""
+        return super().exceeds(value, bound) or (self._at_two and abs(value) == bound)
+
+
+def few_rows() -> SearchStrategy[list[RationalRow]]:
+    """Return short lists of rows that are often exchanged, at coefficients of about 2, too."""
+    return st.one_of(
+        row_families(rows=(1, 4), columns=(1, 2)),
+        row_families(rows=(1, 3), columns=(1, 2), nearly_dependent=True),
+    )
+
+
+def exchanges(rows: list[RationalRow], factor: fmpq = fmpq(2), at_two: bool = False) -> Measurement:
+    """Measure the factor, squared, against the least by which an exchange multiplies det squared.
+
+    An exchange that multiplies |det| by the factor or less fails, and so does a spanner that is not
+    the last basis or counts its exchanges wrongly.
+    """
+    watched = Watched(at_two)
+    found = barycentric_spanner(rows, len(rows[0]), watched)
+    last = watched.bases[-1]
+    if sorted(last) != list(found.indices) or len(watched.bases) != 1 + found.exchanges:
+        return Measurement.of(1)
+    exact = checkers.as_fractions(rows)
+    squares = [checkers.gram([exact[i] for i in basis]) for basis in watched.bases]
+    least = min((after / before for before, after in pairwise(squares)), default=None)
+    if least is None:
+        return Measurement.of(0)
+    square = rational(factor * factor)
+    return Measurement.of(square if least > fraction(square) else square + rational(least), least)
+
+
+# -- more columns -------------------------------------------------------------------------------
+
+
+@st.composite
+def widened(draw: DrawFn) -> tuple[list[RationalRow], int]:
+    """Return small integer rows and how many of their columns come first; the others are new."""
+    width = draw(st.integers(2, 4))
+    row = st.lists(st.integers(-3, 3).map(fmpq), min_size=width, max_size=width).map(tuple)
+    return draw(st.lists(row, min_size=1, max_size=4)), draw(st.integers(1, width - 1))
+
+
+def _chosen(instance: tuple[list[RationalRow], int]) -> checkers.Rows:
+    """Return the rows, in full, of the spanner on the first columns; there is one at least."""
+    rows, first = instance
+    found = barycentric_spanner([row[:first] for row in rows], first, EXACT).indices
+    assume(found)
+    return checkers.as_fractions([rows[i] for i in found])
+
+
+def volume_of_more_columns(instance: tuple[list[RationalRow], int]) -> Measurement:
+    """Measure the Gram determinant on the first columns against that on all."""
+    chosen = _chosen(instance)
+    narrow = checkers.gram([row[: instance[1]] for row in chosen])
+    return Measurement.of(narrow, checkers.gram(chosen))
+
+
+def volume_of_other_columns(instance: tuple[list[RationalRow], int]) -> Measurement:
+    """Sabotage: let the new columns take the place of the first ones."""
+    chosen, first = _chosen(instance), instance[1]
+    narrow = checkers.gram([row[:first] for row in chosen])
+    return Measurement.of(narrow, checkers.gram([row[first:] for row in chosen]))
+
+
+def volume_of_more_rows(instance: tuple[list[RationalRow], int]) -> Measurement:
+    """Sabotage: add a row in place of columns."""
+    chosen = _chosen(instance)
+    return Measurement.of(checkers.gram(chosen[:-1]), checkers.gram(chosen))
 
 
 # -- chain programs, whole ----------------------------------------------------------------------
@@ -253,6 +352,30 @@ CLAIMS = (
         (Twin("coefficients in [-1, 1]", spanner_in_unit_box), Twin("no exchange", first_basis)),
         examples=400,
         tightening=fmpq(3, 5),
+    ),
+    Claim(
+        "spanner-exchanges",
+        "each exchange of a 2-barycentric spanner multiplies |det| by more than 2",
+        "[AK], for [P] Algorithm 3",
+        "printed",
+        few_rows,
+        exchanges,
+        (
+            Twin("by more than 5/2", lambda rows: exchanges(rows, fmpq(5, 2))),
+            Twin("exchanged at a coefficient of 2, too", lambda rows: exchanges(rows, at_two=True)),
+        ),
+    ),
+    Claim(
+        "spanner-columns",
+        "new columns never lower the Gram volume of the chosen rows",
+        "counterexample-guided spanners",
+        "sharpened",
+        widened,
+        volume_of_more_columns,
+        (
+            Twin("other columns instead", volume_of_other_columns),
+            Twin("a new row instead", volume_of_more_rows),
+        ),
     ),
     Claim(
         "chain-program-split",

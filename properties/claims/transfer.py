@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flint import fmpq
+from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
@@ -79,6 +80,36 @@ def without_residuals(scenario: Scenario) -> Measurement:
 def without_noise(scenario: Scenario) -> Measurement:
     """Tightened: the xi-term left out."""
     return _transfer(scenario, lambda t, p, g, xi: transfer_product(t, p, g, 0))
+
+
+# -- the two forms ------------------------------------------------------------------------------
+
+
+@st.composite
+def promises(draw: st.DrawFn) -> tuple[int, fmpq, fmpq]:
+    """Return T, g and xi, large or small, for which the sum form is not 0."""
+    hundredths = st.integers(0, 100).map(lambda n: fmpq(n, 100))
+    scale = draw(st.sampled_from([fmpq(1), fmpq(1, 1000)]))
+    horizon, g, xi = draw(st.integers(1, 8)), draw(hundredths) * scale, draw(hundredths) * scale
+    assume(xi > 0 or (horizon > 2 and g > 0))
+    return horizon, g, xi
+
+
+def product_against_sum(
+    promise: tuple[int, fmpq, fmpq], bound: Bound = transfer_sum
+) -> Measurement:
+    """Measure the product form against the sum form; p_bad is the same in both, and left out."""
+    horizon, g, xi = promise
+    return Measurement(transfer_product(horizon, 0, g, xi), bound(horizon, 0, g, xi))
+
+
+def _residual_once(horizon: int, p_bad: Number, g: Number, xi: Number) -> Real:
+    """Count one residual per position, where the telescope adds t - 1."""
+    return transfer_sum(horizon, p_bad, 0, xi) + Real.of(g) * fmpq(max(0, horizon - 2), 2)
+
+
+def _one_position_fewer(horizon: int, p_bad: Number, g: Number, xi: Number) -> Real:
+    return transfer_sum(horizon, p_bad, g, xi) - Real.of(xi) / 2
 
 
 # -- single steps -------------------------------------------------------------------------------
@@ -202,6 +233,20 @@ CLAIMS = (
             Twin("xi-term left out", without_noise),
         ),
         statements=("lemma-5.9-product",),
+        examples=150,
+    ),
+    Claim(
+        "lemma-5.9-forms",
+        "1 - prod_{t<T} (1 - tanh(((t-1) g + xi) / 2)) <= (T-1)(T-2) g / 4 + T xi / 2",
+        "[P] Lemmas 5.8 and 5.9 together, product form",
+        "sharpened",
+        promises,
+        product_against_sum,
+        (
+            Twin("one residual per position", lambda i: product_against_sum(i, _residual_once)),
+            Twin("(T-1) xi / 2", lambda i: product_against_sum(i, _one_position_fewer)),
+        ),
+        statements=("lemma-5.9", "lemma-5.9-product"),
         examples=150,
     ),
     Claim(

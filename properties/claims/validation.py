@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import combinations, product
+from itertools import combinations, pairwise, product
 from math import comb
 
 from flint import fmpq
@@ -16,6 +16,7 @@ from bounds.spanner import (
     draws_in_closed_form,
     draws_printed,
     expected_outside,
+    least_draws,
     pool_additions,
     spanner_failure,
     spanner_failure_simple,
@@ -30,10 +31,11 @@ from bounds.validation import (
 )
 from llr.learning.spanner import barycentric_spanner
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.balls import Real, sqrt
-from llr.numbers.rational import RationalRow
+from llr.numbers.balls import Real, log, sqrt
+from llr.numbers.rational import RationalRow, fraction
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
+from properties.measure import worst
 
 RISKS = (fmpq(1, 2), fmpq(1, 4), fmpq(1, 10), fmpq(1, 100))
 
@@ -141,6 +143,27 @@ def passing_coverage(s: Sizes, factor: fmpq = fmpq(1)) -> Measurement:
     return Measurement.of(missed, s.delta)
 
 
+@st.composite
+def passes(draw: DrawFn) -> tuple[int, fmpq]:
+    """Return n, up to thousands, and delta."""
+    return draw(st.integers(1, 12)) * draw(st.sampled_from([1, 1000])), draw(
+        st.integers(1, 99).map(lambda n: fmpq(n, 100))
+    )
+
+
+def simpler_bad_mass(instance: tuple[int, fmpq], more: int = 0, kept: bool = True) -> Measurement:
+    """Measure 1 - delta^(1/n) against log(1/delta) / n.
+
+    Args:
+        instance: n and delta.
+        more: tightened, n more so much.
+        kept: False, sabotage: the confidence in the place of the risk.
+    """
+    n, delta = instance
+    bound = log(1 / delta if kept else 1 / (1 - delta)) / (n + more)
+    return Measurement(bad_mass_after_passes(n, delta), bound)
+
+
 def failing_coverage(s: Sizes, shift: int = 0) -> Measurement:
     """Measure Pr(p_bad exceeds the Clopper-Pearson limit) against delta, exactly."""
     missed = fmpq(0)
@@ -246,6 +269,49 @@ def rates(draw: DrawFn) -> Rates:
     )
 
 
+FURTHER = 25
+"""So many numbers of draws after the least are tried one by one, and then its doubles."""
+
+
+@st.composite
+def ranks_and_rates(draw: DrawFn) -> tuple[int, fmpq, fmpq]:
+    """Return r, eta and delta of Lemma 5.2, for which tens to hundreds of draws suffice."""
+    eta = fmpq(1, draw(st.sampled_from([2, 3, 5, 10, 20])))
+    return draw(st.integers(0, 4)), eta, draw(st.sampled_from(RISKS))
+
+
+def upward_closed(r: int, eta: fmpq, limit: fmpq, n: int) -> list[Measurement]:
+    """Measure the compression bound at n draws, at the next numbers and at doubles."""
+    following = [*range(n, n + FURTHER), 2 * n, 4 * n]
+    return [Measurement(spanner_failure(m, r, eta), Real(limit)) for m in following]
+
+
+def draws_from_the_least(instance: tuple[int, fmpq, fmpq], fewer: int = 0) -> Measurement:
+    """Measure the bound at the least N and at larger ones against delta; one draw fewer fails.
+
+    Args:
+        instance: r, eta and delta.
+        fewer: tightened, from so many draws fewer on.
+    """
+    r, eta, delta = instance
+    n = least_draws(r, eta, delta)
+    least = max(r, 1)
+    found = upward_closed(r, eta, delta, max(least, n - fewer))
+    if n > least:
+        before = spanner_failure(n - 1, r, eta)
+        found.append(Measurement.of(delta if before > delta else delta + 1, before))
+    return worst(found)
+
+
+def draws_for_no_probability(instance: tuple[int, fmpq, fmpq]) -> Measurement:
+    """Drop delta < 1: from the first N with a bound of at most 2 on."""
+    r, eta, _ = instance
+    n = max(r, 1)
+    while spanner_failure(n, r, eta) > 2:
+        n += 1
+    return worst(upward_closed(r, eta, fmpq(2), n))
+
+
 def closed_form(r: Rates) -> Measurement:
     """Measure the compression bound at [M]'s number of draws against delta."""
     n = draws_in_closed_form(r.m, r.eta, r.delta)
@@ -277,27 +343,10 @@ def maximum_volume(rows: list[RationalRow]) -> list[int]:
     best: list[int] = []
     largest = Fraction(0)
     for subset in combinations(order, size):
-        volume = _gram([exact[i] for i in subset])
+        volume = checkers.gram([exact[i] for i in subset])
         if volume > largest:
             best, largest = list(subset), volume
     return best
-
-
-def _gram(rows: checkers.Rows) -> Fraction:
-    """Return the Gram determinant of the rows."""
-    work = [
-        [sum((a * b for a, b in zip(x, y, strict=True)), Fraction(0)) for y in rows] for x in rows
-    ]
-    found = Fraction(1)
-    for i in range(len(work)):
-        pivot = work[i][i]
-        if pivot == 0:
-            return Fraction(0)
-        found *= pivot
-        for j in range(i + 1, len(work)):
-            share = work[j][i] / pivot
-            work[j] = [x - share * y for x, y in zip(work[j], work[i], strict=True)]
-    return found
 
 
 def coverage(s: Sample) -> Measurement:
@@ -322,37 +371,74 @@ def attempts(s: Sizes, fixed: bool = False) -> Measurement:
     return Measurement.of(missed, s.delta)
 
 
-def additions(rows: list[RationalRow], shift: int = 0) -> Measurement:
-    """Measure how many rows a counterexample-guided pool takes against the bound on them.
+def grown(rows: list[RationalRow], afresh: bool = False) -> list[tuple[int, Fraction]]:
+    """Return the rank of a counterexample-guided pool and the squared volume of its basis.
 
-    A row is added if it leaves the box of the pool's spanner, and the pool is spanned again.
+    A row is added if it leaves the box of the pool's spanner, and the pool is spanned again, from
+    the basis that stands.
+
+    Args:
+        rows: in the order in which they come.
+        afresh: sabotage: span the pool from its first independent rows, whatever the basis was.
+
+    Returns:
+        One pair per row that is added.
     """
     pool: list[RationalRow] = []
     basis: list[RationalRow] = []
-    volumes: dict[int, tuple[Fraction, Fraction]] = {}
-    count = 0
+    found = []
     for row in rows:
         exact = checkers.as_fractions([row])[0]
         if checkers.in_box(checkers.as_fractions(basis), exact):
             continue
-        count += 1
         pool.append(row)
-        indices = barycentric_spanner(pool, len(row), EXACT).indices
-        basis = [pool[i] for i in indices]
-        volume = _gram(checkers.as_fractions(basis))
-        first, largest = volumes.get(len(basis), (volume, volume))
-        volumes[len(basis)] = (first, max(largest, volume))
-    ratios = [sqrt(largest / first) for first, largest in volumes.values()]
+        listed = pool if afresh else [*basis, *pool]
+        basis = [listed[i] for i in barycentric_spanner(listed, len(row), EXACT).indices]
+        found.append((len(basis), checkers.gram(checkers.as_fractions(basis))))
+    return found
+
+
+def additions(rows: list[RationalRow], shift: int = 0) -> Measurement:
+    """Measure how many rows are added to a pool against the bound on them.
+
+    Args:
+        rows: in the order in which they come.
+        shift: tightened, so much less per rank.
+    """
+    volumes: dict[int, list[Fraction]] = {}
+    for rank, volume in grown(rows):
+        volumes.setdefault(rank, []).append(volume)
+    ratios = [sqrt(max(found) / found[0]) for found in volumes.values()]
+    count = sum(map(len, volumes.values()))
     return Measurement.of(count, pool_additions(ratios) - shift * len(ratios))
 
 
+def growth(rows: list[RationalRow], factor: fmpq = fmpq(2), afresh: bool = False) -> Measurement:
+    """Measure the factor, squared, against the least growth of the squared volume at one rank.
+
+    A row that multiplies the volume by the factor or less fails.
+    """
+    steps = pairwise(grown(rows, afresh))
+    ratios = [after / before for (old, before), (new, after) in steps if old == new]
+    if not ratios:
+        return Measurement.of(0)
+    least, square = min(ratios), fraction(factor * factor)
+    return Measurement.of(square if least > square else square + least, least)
+
+
+def few_rows() -> SearchStrategy[list[RationalRow]]:
+    """Return up to six rows of two small integers."""
+    row = st.tuples(*[st.integers(-5, 5).map(fmpq)] * 2)
+    return st.lists(row, min_size=3, max_size=6)
+
+
 def growing_rows() -> SearchStrategy[list[RationalRow]]:
-    """Return rows of many sizes, so that pools grow."""
+    """Return rows of many sizes, so that pools grow, or rows of small integers."""
     powers = st.integers(-4, 4).map(lambda n: fmpq(3) ** n)
     signs = st.sampled_from([fmpq(0), fmpq(1), fmpq(-1)])
     entry = st.builds(lambda x, y: x * y, powers, signs)
     row = st.lists(entry, min_size=2, max_size=2).map(tuple)
-    return st.lists(row, min_size=1, max_size=8)
+    return st.one_of(st.lists(row, min_size=1, max_size=8), few_rows())
 
 
 CLAIMS = (
@@ -400,6 +486,18 @@ CLAIMS = (
         grade="exact law",
     ),
     Claim(
+        "lemma-5.7-simpler",
+        "1 - delta^(1/n) <= log(1/delta) / n",
+        "[P] Lemma 5.7, sharpened",
+        "sharpened",
+        passes,
+        simpler_bad_mass,
+        (
+            Twin("log(1/delta) / (n + 1)", lambda i: simpler_bad_mass(i, 1)),
+            Twin("log(1/(1 - delta)) / n", lambda i: simpler_bad_mass(i, kept=False)),
+        ),
+    ),
+    Claim(
         "clopper-pearson",
         "f of n fresh words fail: p_bad is below the limit with confidence 1 - delta",
         "exact binomial upper limit",
@@ -432,6 +530,20 @@ CLAIMS = (
         statements=("lemma-5.2-simple",),
         examples=120,
         grade="exact law",
+    ),
+    Claim(
+        "lemma-5.2-least",
+        "sum_{i<=r} C(N,i) (1-eta)^(N-i) <= delta from the least such N on, and not one before",
+        "[P] Lemma 5.2, by sample compression after [M]",
+        "sharpened",
+        ranks_and_rates,
+        draws_from_the_least,
+        (
+            Twin("from one draw fewer on", lambda i: draws_from_the_least(i, 1)),
+            Twin("delta = 2", draws_for_no_probability),
+        ),
+        statements=("lemma-5.2",),
+        examples=60,
     ),
     Claim(
         "lemma-5.2-mausberg",
@@ -487,5 +599,17 @@ CLAIMS = (
         (Twin("rises of the rank not counted", lambda rows: additions(rows, 1)),),
         statements=("pool-additions",),
         examples=150,
+    ),
+    Claim(
+        "pool-growth",
+        "a row added to a pool raises its rank or multiplies its basis's volume by more than 2",
+        "counterexample-guided spanners",
+        "sharpened",
+        few_rows,
+        growth,
+        (
+            Twin("by more than 5/2", lambda rows: growth(rows, fmpq(5, 2))),
+            Twin("spanned afresh", lambda rows: growth(rows, afresh=True), examples=3000),
+        ),
     ),
 )

@@ -311,3 +311,19 @@ def test_query_shape_against_listing_them_all():
         for length in range(horizon + 1):
             for query in words(k, length):
                 assert checkers.has_query_shape(query, histories, fresh) is (query in listed)
+
+
+@pytest.mark.parametrize(
+    ("rows", "square"),
+    [
+        ([], 1),
+        ([[0, 0]], 0),
+        ([[3, 4]], 25),
+        ([[1, 0], [0, 2]], 4),
+        ([[1, 2], [2, 4]], 0),
+        ([[1, 1, 0], [1, 0, 0]], 1),
+        ([["1/2", 0], [5, "1/3"]], F(1, 36)),
+    ],
+)
+def test_gram_determinants_by_hand(rows, square):
+    assert checkers.gram(fractions(rows)) == square

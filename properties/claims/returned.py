@@ -1,0 +1,248 @@
+"""Claims about what a run hands back: a model that asks nothing, or the uniform one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from hypothesis import assume
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+
+from llr.learning.api import LearnResult, learn
+from llr.learning.lean import LeanEpoch
+from llr.learning.learned import LearnedModel
+from llr.learning.printed import Epoch
+from llr.learning.table import read_rows
+from llr.models.base import LanguageModel, Word, words
+from llr.models.isan import Isan
+from llr.numbers.arithmetic import EXACT, FLOAT64
+from llr.numbers.units import NAT
+from llr.oracles.protocol import LogitOracle, model_oracle
+from properties.claim import Claim, Measurement, Twin
+from properties.strategies import isans, seeds
+
+EPSILON, DELTA = "1/4", "1/4"
+
+
+def _prefixes(model: LanguageModel) -> list[Word]:
+    return [p for t in range(model.horizon) for p in words(model.alphabet_size, t)]
+
+
+# -- no acceptance ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Budget:
+    """A run with few epochs.
+
+    Attributes:
+        target: the true model.
+        lean: the lean learner, or Algorithm 1.
+        epochs: K.
+        samples: words per cut for the first spanners of Algorithm 1.
+        seed: of the run.
+    """
+
+    target: Isan
+    lean: bool
+    epochs: int
+    samples: int
+    seed: int
+
+
+@st.composite
+def budgets(draw: DrawFn, lean: bool = True) -> Budget:
+    """Return runs of at most three epochs on targets that may take more.
+
+    Args:
+        draw: Hypothesis's.
+        lean: draw the lean learner, too.
+    """
+    chosen = draw(st.booleans()) if lean else False
+    return Budget(
+        draw(isans(horizons=(3, 4), alphabet_sizes=(2, 2), dimensions=(1, 2))),
+        chosen,
+        draw(st.integers(1, 3)),
+        draw(st.integers(1, 2)),
+        draw(seeds()),
+    )
+
+
+Epochs = list[Epoch | LeanEpoch]
+
+
+def _result(budget: Budget, epochs: int) -> tuple[LearnResult, Epochs]:
+    seen: Epochs = []
+    result = learn(
+        budget.target,
+        epsilon=EPSILON,
+        delta=DELTA,
+        seed=budget.seed,
+        algorithm="lean" if budget.lean else "printed",
+        samples=budget.samples,
+        max_epochs=epochs,
+        on_epoch=seen.append,
+    )
+    return result, seen
+
+
+def _handed_back(result: LearnResult, epochs: Epochs) -> LanguageModel:
+    return result.model
+
+
+def _last_table(result: LearnResult, epochs: Epochs) -> LanguageModel:
+    """Sabotage: hand back what the last epoch has stored."""
+    last = epochs[-1]
+    assert isinstance(last, Epoch)
+    return LearnedModel(last.table, result.model.unit)
+
+
+def given_up(
+    budget: Budget,
+    more: int = 0,
+    model: Callable[[LearnResult, Epochs], LanguageModel] = _handed_back,
+) -> Measurement:
+    """Count what is wrong after K epochs without acceptance.
+
+    Wrong is a run that is said to be accepted, that has a certificate or another number of epochs,
+    and every prefix whose next token is not uniform.
+
+    Args:
+        budget: K, and what is run.
+        more: drop the assumption, so many epochs more.
+        model: result and epochs -> what is handed back.
+    """
+    result, epochs = _result(budget, budget.epochs)
+    assume(epochs[-1].outcome != "accepted")
+    if more:
+        result, epochs = _result(budget, budget.epochs + more)
+    wrong = result.accepted + (result.certificate is not None)
+    wrong += not (result.epochs == len(epochs) == budget.epochs + more)
+    found = model(result, epochs)
+    return Measurement.of(wrong + sum(any(found.logits(p)) for p in _prefixes(found)))
+
+
+# -- nothing asked ------------------------------------------------------------------------------
+
+
+class Counting:
+    """An oracle that counts its calls."""
+
+    def __init__(self, oracle: LogitOracle) -> None:
+        self._oracle = oracle
+        self.calls = 0
+
+    def logits(self, prefixes: Sequence[Word]) -> Sequence[Sequence[Any]]:
+        """Return the logits at each prefix."""
+        self.calls += len(prefixes)
+        return self._oracle.logits(prefixes)
+
+
+OPTIONS: tuple[dict[str, Any], ...] = (
+    {"algorithm": "printed"},
+    {"algorithm": "lean"},
+    {"algorithm": "printed", "arithmetic": "float"},
+    {"algorithm": "lean", "arithmetic": "float"},
+    {"algorithm": "lean", "arithmetic": "float", "rank": 1},
+    {"algorithm": "lean", "arithmetic": "float", "rank": "spectrum"},
+    {"algorithm": "lean", "arithmetic": "float", "rank": 1, "relaxed": True},
+    {"algorithm": "shared", "arithmetic": "float", "rank": 2, "calls": 16},
+)
+"""Every learner of the library."""
+
+
+Reading: TypeAlias = tuple[Isan, int]
+"""A model and the seed of the runs that learn it."""
+
+
+def readings() -> SearchStrategy[Reading]:
+    """Return small random ISANs and seeds."""
+    return st.tuples(isans(horizons=(3, 4), alphabet_sizes=(2, 3), dimensions=(1, 2)), seeds())
+
+
+def _ask_rows_again(result: LearnResult) -> None:
+    """Sabotage: store one-token values alone, and ask for the other rows when they are read."""
+    if isinstance(result.model, LearnedModel):
+        for cut in result.model.table.cuts:
+            longer = [f for f in cut.columns if len(f) > 1]
+            read_rows(result.ledger, cut.histories, longer)
+
+
+def calls_after_learning(
+    reading: Reading, before_reading: Callable[[LearnResult], None] = lambda result: None
+) -> Measurement:
+    """Count the calls while every learner's model is read at every prefix.
+
+    They are counted twice, at the oracle and at the run's ledger, which counts repeats.
+
+    Args:
+        reading: what is learned.
+        before_reading: what is done each time before a model is read.
+    """
+    target, seed = reading
+    late = 0
+    for options in OPTIONS:
+        exact = options.get("arithmetic") != "float"
+        oracle = Counting(model_oracle(target, EXACT if exact else FLOAT64))
+        result = learn(
+            oracle,
+            alphabet_size=target.alphabet_size,
+            horizon=target.horizon,
+            unit=target.unit if exact else NAT,
+            epsilon=EPSILON,
+            delta=DELTA,
+            seed=seed,
+            samples=2,
+            **options,
+        )
+        learned = oracle.calls + result.ledger.counts.calls
+        for prefix in _prefixes(target):
+            before_reading(result)
+            result.model.logits(prefix)
+        late += oracle.calls + result.ledger.counts.calls - learned
+    return Measurement.of(late)
+
+
+CLAIMS = (
+    Claim(
+        "giving-up",
+        "no acceptance in K epochs: the uniform model, no certificate, and accepted is False",
+        "[P] Algorithm 1",
+        "printed",
+        budgets,
+        given_up,
+        (
+            Twin(
+                "an epoch more",
+                lambda b: given_up(b, 1),
+                lambda: budgets(lean=False),
+                shrink=False,
+            ),
+            Twin(
+                "the last table's model",
+                lambda b: given_up(b, model=_last_table),
+                lambda: budgets(lean=False),
+                shrink=False,
+            ),
+        ),
+        examples=40,
+    ),
+    Claim(
+        "algorithm-2-silent",
+        "no learner's model asks the oracle anything when it is read",
+        "[P] Algorithm 2",
+        "printed",
+        readings,
+        calls_after_learning,
+        (
+            Twin(
+                "one-token rows stored, the others asked for",
+                lambda r: calls_after_learning(r, _ask_rows_again),
+                shrink=False,
+            ),
+        ),
+        examples=20,
+    ),
+)
