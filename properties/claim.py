@@ -33,7 +33,9 @@ from hypothesis.strategies import SearchStrategy
 from sortedcontainers import SortedSet
 
 from bounds import STATEMENTS
+from bounds.statement import MARKS
 from llr.errors import InputError, UndecidedError
+from llr.models.base import check_size
 from llr.numbers.balls import Number, Real, nearest_float
 from llr.numbers.rational import fraction, text
 from properties import records
@@ -45,8 +47,14 @@ from properties.statistics import ERROR_BUDGET, Evidence, Trials, watch
 PROFILES = {"quick": 0.4, "ci": 1.0, "nightly": 25.0}
 """How many times a claim's own number of examples each profile tries."""
 
+LEAST = {"quick": 20, "ci": 20, "nightly": 5000}
+"""So many at least."""
+
 GRADES = ("exhaustive", "exact law", "searched", "statistical")
 """Instances listed up to a size; all random choices; those that a search draws; samples."""
+
+EXPECTED = ("verified", "refuted")
+"""What is to come out: the second of a printed claim that is known to be false."""
 
 
 @dataclass(frozen=True)
@@ -144,6 +152,8 @@ class Claim:
         instances: profile -> the instances to measure, small ones first, in place of a search; for
             the twins too.
         steps: profile -> n, if ``instances`` lists only every n-th of the largest instances.
+        sharp: it says how good a right-hand side is, not that it is right: another one, larger and
+            right, may break it.
     """
 
     identifier: str
@@ -161,8 +171,19 @@ class Claim:
     trials: Trials | None = None
     instances: Callable[[str], Iterable[Any]] | None = None
     steps: Mapping[str, int] | None = None
+    sharp: bool = False
 
     def __post_init__(self) -> None:
+        for name, value, known in (
+            ("mark", self.mark, MARKS),
+            ("grade", self.grade, GRADES),
+            ("expected", self.expected, EXPECTED),
+        ):
+            if value not in known:
+                raise InputError(
+                    f"{name} of {self.identifier}", value, "one of " + ", ".join(known)
+                )
+        check_size(self.examples, 1, f"examples of {self.identifier}")
         share = self.tightening
         if share is not None and not (2 * share > 1 and share < 1):
             raise InputError(f"tightening of {self.identifier}", share, "in (1/2, 1)")
@@ -463,11 +484,14 @@ def verify_claim(
         error_budget: for all statistical claims together; this one uses its share.
 
     Raises:
-        InputError: no such profile, no twin at all, a file that is no record of the claim, or a
-            budget that is not in (0, 1) or too small for the runs.
+        InputError: no claim, no such profile, no twin at all, a file that is no record of the
+            claim, or a budget that is not in (0, 1) or too small for the runs.
     """
-    if profile not in PROFILES:
+    if not isinstance(claim, Claim):
+        raise InputError("claim", claim, "a properties.claim.Claim")
+    if not isinstance(profile, str) or profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
+    check_size(start, 0, "start")
     began = time.perf_counter()
     if claim.trials is not None:
         return _verify_trials(claim, claim.trials, profile, start, error_budget, began)
@@ -620,7 +644,7 @@ def _verify_trials(
 
 def examples_at(claim: Claim, profile: str) -> int:
     """Return how many instances of a claim a profile tries."""
-    return max(20, int(claim.examples * PROFILES[profile]))
+    return max(LEAST[profile], int(claim.examples * PROFILES[profile]))
 
 
 def _replay(claim: Claim, record: Record) -> Search:

@@ -97,10 +97,11 @@ def check_bound(
     """Try to break a statement with another right-hand side.
 
     The claims that use the statement and draw their instances by a search (none that lists them or
-    draws samples; those known to be false only if there is no other) are searched one after the
-    other with ``function`` in place of the registered one: first the instance on record, then ten
-    rounds of the claim's own number of instances, to the first counterexample of the first claim
-    that has one; it is shrunk.  The same seed gives the same verdict unless time runs out.
+    draws samples; those known to be false, or that say how sharp it is, only if there is no other)
+    are searched one after the other with ``function`` in place of the registered one: first the
+    instance on record, then ten rounds of the claim's own number of instances, to the first
+    counterexample of the first claim that has one; it is shrunk.  The same seed gives the same
+    verdict unless time runs out.
 
         >>> from properties import check_bound
         >>> print(check_bound("lemma-5.3", lambda gap, unit: 1))  # doctest: +SKIP
@@ -126,7 +127,7 @@ def check_bound(
         raise InputError("seconds", seconds, "a positive number")
     check_size(start, 0, "start")
     citing = [c for c in CLAIMS.values() if identifier in c.statements and c.searched]
-    citing = [c for c in citing if c.expected == "verified"] or citing
+    citing = [c for c in citing if c.expected == "verified" and not c.sharp] or citing
     if not citing:
         raise InputError("statement", identifier, "one with a claim that is searched")
     calls: list[str] = []

@@ -93,7 +93,8 @@ MAX_FLOAT_NODES = 1 << 12
     "--rank",
     default=None,
     metavar="R",
-    help='Histories per cut, for a target of approximate rank; or "spectrum".  Shared: dimension.',
+    help='Histories per cut, for a target of approximate rank; or, in float, "spectrum".  '
+    "Shared: dimension.",
 )
 @click.option(
     "--calls",

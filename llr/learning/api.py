@@ -648,13 +648,14 @@ def _measured(network: Isan, ledger: Ledger, draws: int, rng: np.random.Generato
 
 def _rank_limit(rank: int | str | None, relaxed: bool, arithmetic: Arithmetic) -> int | None:
     """Return the limit as the lean learner reads it, or raise InputError."""
-    if relaxed and (rank is None or arithmetic is EXACT):
-        raise InputError("relaxed", relaxed, "used with a rank, in float64")
+    if relaxed and rank is None:
+        raise InputError("relaxed", relaxed, "used with a rank")
+    for given, what in ((relaxed, "relaxed programs"), (rank == "spectrum", 'rank "spectrum"')):
+        if given and arithmetic is EXACT:
+            raise InputError("arithmetic", ShownAs(arithmetic.name), f"float, with {what}")
     if rank is None:
         return None
     if rank == "spectrum":
-        if arithmetic is EXACT:
-            raise InputError("rank", rank, "an integer: singular values need float64")
         return SPECTRUM
     return check_size(rank, 1, "rank")
 

@@ -247,6 +247,7 @@ CLAIMS = (
             Twin("(T-1) xi / 2", lambda i: product_against_sum(i, _one_position_fewer)),
         ),
         statements=("lemma-5.9", "lemma-5.9-product"),
+        sharp=True,
         examples=150,
     ),
     Claim(

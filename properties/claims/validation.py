@@ -543,6 +543,7 @@ CLAIMS = (
             Twin("delta = 2", draws_for_no_probability),
         ),
         statements=("lemma-5.2",),
+        sharp=True,
         examples=60,
     ),
     Claim(

@@ -328,9 +328,9 @@ def test_relaxed_programs_predict_without_a_network():
     [
         ({"rank": 0}, ["rank"]),
         ({"rank": "many"}, ["rank"]),
-        ({"rank": "spectrum"}, ["rank", "float64"]),
+        ({"rank": "spectrum"}, ["arithmetic", "float", "spectrum"]),
         ({"relaxed": True}, ["relaxed", "rank"]),
-        ({"relaxed": True, "rank": 2}, ["relaxed", "float64"]),
+        ({"relaxed": True, "rank": 2}, ["arithmetic", "float", "relaxed"]),
         ({"rank": 2, "algorithm": "printed"}, ["rank", "lean"]),
         ({"relaxed": True, "algorithm": "printed"}, ["relaxed", "lean"]),
     ],

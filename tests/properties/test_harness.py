@@ -362,6 +362,35 @@ def test_a_claim_without_twins_is_refused_before_any_work():
     assert str(caught.value) == "twins of lemma-0 must be at least one, not ()"
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "expected"),
+    [
+        ("mark", "true", "mark of test must be one of printed, reconstructed, corrected"),
+        ("grade", "sampled", "grade of test must be one of exhaustive, exact law, searched"),
+        ("expected", "false", "expected of test must be one of verified, refuted"),
+        ("examples", 0, "examples of test must be an integer of at least 1"),
+        ("examples", "5", "examples of test must be an integer of at least 1"),
+    ],
+)
+def test_a_claim_with_an_unknown_word_is_refused(field, value, expected):
+    with pytest.raises(InputError, match=expected):
+        replace(claim(at_most(1000), FALSE_TWIN), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ({"claim": "lemma-5.3"}, "claim must be a properties.claim.Claim, not 'lemma-5.3'"),
+        ({"profile": ["ci"]}, "profile must be one of quick, ci, nightly"),
+        ({"start": -1}, "start must be an integer of at least 0"),
+    ],
+)
+def test_bad_arguments_are_refused_before_any_work(arguments, expected):
+    wanted = {"claim": claim(at_most(1000), FALSE_TWIN), **arguments}
+    with pytest.raises(InputError, match=expected):
+        verify_claim(**wanted)
+
+
 @pytest.mark.parametrize("share", [fmpq(1, 2), fmpq(1), fmpq(2), fmpq(0)])
 def test_a_tightening_outside_of_a_half_and_one_is_refused(share):
     with pytest.raises(InputError, match="tightening of test must be in"):
@@ -403,9 +432,11 @@ def test_twins_may_have_their_own_instances_and_number_of_them():
 
 @pytest.mark.parametrize(
     ("profile", "examples", "tried"),
-    [("quick", 100, 40), ("ci", 100, 100), ("nightly", 8, 200), ("quick", 30, 20), ("ci", 3, 20)],
+    [("quick", 100, 40), ("ci", 100, 100), ("nightly", 8, 5000), ("quick", 30, 20), ("ci", 3, 20)],
 )
-def test_profiles_scale_the_examples_down_to_twenty_at_least(profile, examples, tried):
+def test_profiles_scale_the_examples_down_to_twenty_or_five_thousand_at_least(
+    profile, examples, tried
+):
     wide = lambda: st.integers(0, 10**6)  # noqa: E731
     found = verify_claim(
         claim(at_most(10**6), FALSE_TWIN, strategy=wide, examples=examples), profile=profile
@@ -527,9 +558,24 @@ def test_claims_by_name():
     known = {name: claim(at_most(1000), FALSE_TWIN, identifier=name) for name in ("a", "b", "c")}
     assert [c.identifier for c in claims_named([], known)] == ["a", "b", "c"]
     assert [c.identifier for c in claims_named(["c", "a"], known)] == ["c", "a"]
+    assert [c.identifier for c in claims_named(["c", "a", "c"], known)] == ["c", "a"]
     with pytest.raises(InputError) as caught:
         claims_named(["a", "d"], known)
     assert str(caught.value) == "claim must be one of a, b, c, not 'd'"
+
+
+def test_a_count_of_violations_is_driven_towards_cases():
+    def most(cases_of):
+        seen = []
+
+        def counted(coins):
+            seen.append(sum(coins))
+            return Measurement.of(0, cases=cases_of(sum(coins)))
+
+        search(st.lists(st.booleans(), min_size=60, max_size=60), counted, 300, 0)
+        return max(seen[1:])
+
+    assert most(lambda heads: 4**heads) > most(lambda heads: 0)
 
 
 def test_a_fresh_search_has_found_nothing():
