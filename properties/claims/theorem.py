@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from itertools import combinations_with_replacement
+from itertools import combinations, combinations_with_replacement
 
 from flint import fmpq
 from hypothesis import assume
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.parameters import Parameters
 from bounds.theorem import rank_error
@@ -129,43 +129,51 @@ def uneven_words(draw: DrawFn) -> Isan:
     return Isan(k, horizon, [1], [[[[1]]] * k] * (horizon - 1), readouts, LN2)
 
 
-@st.composite
-def approximate(draw: DrawFn, over_cuts: bool = True) -> Approximate:
+def approximate() -> SearchStrategy[Approximate]:
     """Return small models whose errors are where an adversary puts them.
 
     For each s and t they sit on as many (prefix, segment) pairs as have a mass just below
     delta / (N_all T)^2: errors there are above the bound.  One pair of tokens has them all.
-
-    Args:
-        draw: given by Hypothesis.
-        over_cuts: False for an adversary against the bound without T^2.
     """
-    target = draw(
-        st.one_of(
-            uneven_words(),
-            isans(
-                horizons=(2, 4),
-                alphabet_sizes=(2, 2),
-                dimensions=(1, 2),
-                units=(LN2,),
-                integers=True,
-            ),
-        )
+    generic = isans(
+        horizons=(2, 4), alphabet_sizes=(2, 2), dimensions=(1, 2), units=(LN2,), integers=True
     )
-    laws, horizon = SpanLaws(target), target.horizon
-    places = [(s, t) for s in range(1, horizon) for t in range(s + 1, horizon + 1)]
-    entries = {place: _entries(laws, *place) for place in places}
-    share = (_PAIR * horizon) ** 2 if over_cuts else _PAIR**2
-    deltas = {share * m * fmpq(65, 64) for found in entries.values() for m, _ in found}
-    delta = draw(st.sampled_from([*sorted((x for x in deltas if x < 1), reverse=True), fmpq(1, 2)]))
+    targets, skips = st.one_of(uneven_words(), generic), st.integers(0, 2)
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Approximate:
+        target = draw(targets)
+        entries = _all_entries(SpanLaws(target))
+        share = (_PAIR * target.horizon) ** 2
+        deltas = {share * m * fmpq(65, 64) for found in entries.values() for m, _ in found}
+        below = sorted((x for x in deltas if x < 1), reverse=True)
+        delta = draw(st.sampled_from([*below, fmpq(1, 2)]))
+        offered = {place: found[draw(skips) :] for place, found in entries.items()}
+        return Approximate(target, delta, _filled(offered, delta / share))
+
+    return drawn()
+
+
+Entries = dict[tuple[int, int], list[tuple[fmpq, Word]]]
+"""(s, t) -> an entry per (prefix, segment) with its mass, heaviest first."""
+
+
+def _all_entries(laws: SpanLaws) -> Entries:
+    """Return the entries of all s and t of Def 1.6."""
+    places = combinations(range(1, laws.model.horizon + 1), 2)
+    return {place: _entries(laws, *place) for place in places}
+
+
+def _filled(entries: Entries, room: fmpq) -> tuple[tuple[int, Word], ...]:
+    """Return for each s and t entries of less mass than ``room`` together, heavy ones first."""
     spots = []
     for (s, _), found in entries.items():
-        left = delta / share
-        for mass, entry in found[draw(st.integers(0, 2)) :]:
+        left = room
+        for mass, entry in found:
             if mass < left:
                 spots.append((s, entry))
                 left -= mass
-    return Approximate(target, delta, tuple(spots))
+    return tuple(spots)
 
 
 def _entries(laws: SpanLaws, s: int, t: int) -> list[tuple[fmpq, Word]]:
@@ -218,6 +226,19 @@ def rank_errors(
 
 
 @st.composite
+def crowded(draw: DrawFn) -> Approximate:
+    """Return words of independent tokens, each rarely 1; errors at many places where one is.
+
+    At each s and t they have a mass just below delta / N_all^2, as the bound without T^2 allows.
+    """
+    rare, horizon = draw(st.integers(2, 8)), draw(st.integers(3, 5))
+    target = Isan(2, horizon, [1], [[[[1]]] * 2] * (horizon - 1), [[[0], [-rare]]] * horizon, LN2)
+    laws = SpanLaws(target)
+    room = laws.span(0, 1)[(1,)] * fmpq(65, 64)
+    return Approximate(target, _PAIR**2 * room, _filled(_all_entries(laws), room))
+
+
+@st.composite
 def recalling(draw: DrawFn) -> Approximate:
     """Return words of four tokens whose third repeats the first; errors where both are rare."""
     rare, told = draw(st.integers(1, 8)), draw(st.integers(1, 8))
@@ -259,8 +280,7 @@ CLAIMS = (
             Twin(
                 "no union over s and t",
                 lambda i: rank_errors(i, over_cuts=False),
-                lambda: approximate(over_cuts=False),
-                shrink=False,
+                crowded,
             ),
             Twin(
                 "a word paired with itself",

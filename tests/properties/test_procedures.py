@@ -16,7 +16,7 @@ from llr.numbers.balls import Real
 from llr.oracles.access import SampledOracle
 from properties.claim import search
 from properties.claims.statistics import RANK_RISK, asked_entries
-from properties.claims.theorem import Approximate, rank_errors, recalling
+from properties.claims.theorem import Approximate, crowded, rank_errors, recalling
 from properties.procedures import (
     BooleanOracle,
     SpanLaws,
@@ -226,6 +226,14 @@ def test_without_the_union_over_cuts_the_bound_is_too_small():
     at = fmpq(4, 65) + fmpq(1, 10**9)
     assert rank_errors(rare_token(at)).measured.exact == 0
     assert rank_errors(rare_token(at), over_cuts=False).measured.exact == 1 - fmpq(64, 65) ** 4
+
+
+@pytest.mark.parametrize("start", range(10))
+def test_rare_tokens_at_many_cuts_need_the_union_over_cuts(start):
+    found = search(crowded(), lambda i: rank_errors(i, over_cuts=False), 100, start)
+    assert found.refuted
+    assert rank_errors(found.counterexample).holds()
+    assert found.counterexample.target.horizon > 3  # two rare events are not enough
 
 
 def test_the_statement_is_false_of_a_word_paired_with_itself():
