@@ -37,6 +37,7 @@ from properties.claims.statistics import (
     ACCEPTANCE_RISK,
     ALLOWED,
     CLAIMS,
+    PROMISES,
     OneWord,
     acceptance,
     conjunction,
@@ -551,6 +552,17 @@ def test_a_quarter_of_the_words_of_a_conjunction_is_bad_at_first():
     masses = {m.measured.exact for m in found}
     assert masses == {fmpq(0), fmpq(1, 4)}
     assert conjunction(3).horizon == 4
+
+
+@pytest.mark.parametrize("place", range(len(PROMISES)))
+@pytest.mark.parametrize("identifier", ["theorem-5.11-plain", "theorem-5.11-tolerant"])
+def test_a_starved_run_breaks_every_promise(monkeypatch, identifier, place):
+    """At each promise alone, as the twin sees them: one that it kept would weaken the twin."""
+    monkeypatch.setattr("properties.claims.statistics.PROMISES", PROMISES[place : place + 1])
+    (claim,) = [c for c in CLAIMS if c.identifier == identifier]
+    assert claim.check(np.random.default_rng(0)).holds()
+    for twin in claim.twins:
+        assert not any(twin.check(np.random.default_rng([3, n])).holds() for n in range(20))
 
 
 def test_one_word_is_one_word():
