@@ -93,20 +93,70 @@ CONSTANT = 4
 """The C with which the printed form is tried."""
 
 
-def printed_length(p: Potential, constant: int = CONSTANT) -> Measurement:
-    """Measure the length of a sequence with g >= C e sqrt(d log(R B W / e))."""
-    assume(p.error > 0)
-    d, w = p.dimension, len(p.v)
-    largest, longest = sqrt(p.b2), sqrt(p.r2)
-    logarithm = log(largest * longest * w / p.error)
-    assume(logarithm > 0)
-    threshold = p.threshold
-    square = logarithm * d * (constant * constant) * p.error * p.error
-    assume(square <= threshold * threshold)
-    return Measurement(
-        Measurement.of(w).measured,
-        elliptic_potential_printed(w, d, largest, longest, p.error, constant),
-    )
+def growing(constant: int = CONSTANT) -> SearchStrategy[Potential]:
+    """Return sequences longer than d with e = 1, and with a g that the printed form asks for.
+
+    They step along axes, each of which they take up again where they left it.
+
+    Args:
+        constant: the C of the printed form; 0 for no condition on g.
+    """
+
+    @st.composite
+    def drawn(draw: DrawFn) -> Potential:
+        d = draw(st.integers(1, 3))
+        axes = [draw(st.integers(0, d - 1)) for _ in range(draw(st.integers(d + 1, d + 11)))]
+        sides = [[draw(st.sampled_from([0, 1, -1])) for _ in range(d)] for _ in axes]
+        growth = fmpq(draw(st.sampled_from([1, 2, 3])))
+        while not _far_enough(_stepping(axes, sides, growth), constant):
+            growth *= 2
+        return _stepping(axes, sides, growth)
+
+    return drawn()
+
+
+def _stepping(axes: list[int], sides: list[list[int]], growth: fmpq) -> Potential:
+    """Return a sequence that steps along axes, its phi longer by ``growth`` at every step.
+
+    On its axis a v falls as the phi grow: it reads ``growth`` times as much of its own phi as of
+    the last one before.  Across its axis a phi is as large as all later v may read, or 0.
+
+    Args:
+        axes: of the steps.
+        sides: for each step the signs of what is across; that on the axis plays no part.
+        growth: at least 1.
+    """
+    reached = [fmpq(1)] * len(sides[0])  # later v have entries of at most growth / reached
+    v, phi = [], []
+    for axis, signs in zip(axes, sides, strict=True):
+        v.append(tuple(growth / x * int(i == axis) for i, x in enumerate(reached)))
+        across = [sign * x / growth for sign, x in zip(signs, reached, strict=True)]
+        phi.append((*across[:axis], reached[axis], *across[axis + 1 :]))
+        reached[axis] *= growth
+    return Potential(tuple(v), tuple(phi))
+
+
+def _far_enough(p: Potential, constant: int) -> bool:
+    """True if e > 0 and g >= C e sqrt(d log(R B W / e)) of a sequence."""
+    error, threshold = p.error, p.threshold
+    if error == 0:
+        return False
+    square = log(sqrt(p.b2) * sqrt(p.r2) * len(p.v) / error) * (p.dimension * constant**2)
+    return square * (error * error) <= threshold * threshold
+
+
+def printed_length(p: Potential, constant: int = CONSTANT, far_enough: bool = True) -> Measurement:
+    """Measure the length of a sequence with e > 0 and g >= C e sqrt(d log(R B W / e)).
+
+    Args:
+        p: the sequence.
+        constant: C.
+        far_enough: False to drop the condition on g.
+    """
+    assume(_far_enough(p, constant if far_enough else 0))
+    w = len(p.v)
+    bound = elliptic_potential_printed(w, p.dimension, sqrt(p.b2), sqrt(p.r2), p.error, constant)
+    return Measurement(Measurement.of(w).measured, bound)
 
 
 # -- factors ------------------------------------------------------------------------------------
@@ -236,8 +286,12 @@ CLAIMS = (
         "g >= C e sqrt(d log(R B W / e)): W <= C d log(R B W / e), tried with C = 4",
         "[P] Lemma 5.1, constant as an argument",
         "printed",
-        lambda: potentials(exact=True, error=fmpq(1, 1000)),
+        growing,
         printed_length,
+        (
+            Twin("any g > e", lambda p: printed_length(p, far_enough=False), lambda: growing(0)),
+            Twin("C = 2", lambda p: printed_length(p, 2), lambda: growing(2)),
+        ),
         statements=("lemma-5.1-printed",),
         examples=150,
     ),
