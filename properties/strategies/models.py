@@ -187,14 +187,23 @@ def noisy_parities(*, bits: Span = (1, 4)) -> SearchStrategy[Isan]:
 
 
 def fourier_sparse(*, bits: Span = (1, 4), terms: Span = (1, 3)) -> SearchStrategy[Isan]:
-    """Return labels whose logit is a sum of few characters."""
+    """Return labels whose logit is a sum of few characters.
+
+    Args:
+        bits: least and largest n.
+        terms: least and largest number of characters; n bits have 2^n, and n is drawn from those
+            that have enough.
+    """
     check_span(bits, 1, "bits")
     check_span(terms, 1, "terms")
+    needed = (terms[0] - 1).bit_length()
+    if needed > bits[1]:
+        most = f"a pair whose least is at most 2^{bits[1]}, for bits = {bits}"
+        raise InputError("terms", terms, most)
 
     @st.composite
     def drawn(draw: DrawFn) -> Isan:
-        least = (terms[0] - 1).bit_length()  # so many bits have enough sets
-        n = draw(st.integers(max(bits[0], least), max(bits[1], least)))
+        n = draw(st.integers(max(bits[0], needed), bits[1]))
         sets = st.text("01", min_size=n, max_size=n)
         nonzero = rationals(size=3).filter(lambda x: x != 0)
         most = min(terms[1], 2**n)

@@ -285,6 +285,21 @@ def test_wide_isans_cannot_have_integer_logits():
         isans(wide=True, integers=True)
 
 
+@pytest.mark.parametrize(("bits", "terms"), [((1, 1), (3, 3)), ((1, 2), (5, 5)), ((2, 3), (9, 12))])
+def test_more_terms_than_characters_fail_at_once(bits, terms):
+    with pytest.raises(InputError) as caught:
+        fourier_sparse(bits=bits, terms=terms)
+    expected = f"a pair whose least is at most 2^{bits[1]}, for bits = {bits}"
+    assert str(caught.value) == f"terms must be {expected}, not {terms}"
+
+
+@pytest.mark.parametrize(
+    ("bits", "terms", "drawn"), [((1, 1), (2, 9), 1), ((1, 2), (3, 4), 2), ((1, 3), (8, 8), 3)]
+)
+def test_as_many_terms_as_there_are_characters(bits, terms, drawn):
+    assert smallest(fourier_sparse(bits=bits, terms=terms)).horizon == drawn + 1
+
+
 def test_bad_errors_of_sequences_fail_at_once():
     with pytest.raises(InputError, match=r"^error must be a rational of at least 0, not '-1'$"):
         potentials(exact=True, error=fmpq(-1))
