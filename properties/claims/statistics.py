@@ -293,7 +293,7 @@ def _limit(n: int, failures: int) -> fmpq:
 
 PROMISES = (
     (copy(2), fmpq(1, 4)),
-    (fourier_sparse(2, {"10": 2, "01": -2, "11": 1}), fmpq(1, 8)),
+    (fourier_sparse(2, {"10": "2", "01": "-2", "11": "1"}), fmpq(1, 8)),
 )
 """Targets with the epsilon promised for them: what one word teaches, if that, is not enough."""
 

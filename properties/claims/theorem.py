@@ -11,16 +11,17 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from bounds.parameters import Parameters
-from bounds.theorem import rank_error
+from bounds.parameters import CoarseOracleError, Parameters, explicit_parameters
+from bounds.theorem import factor_length, rank_error, rational_root_above
 from llr.models.base import Word
 from llr.models.isan import Isan
+from llr.models.logits import cut_ranks
 from llr.numbers.balls import Real
 from llr.numbers.units import LN2
 from properties.claim import Claim, Measurement, Twin
 from properties.procedures import SpanLaws, mean_error
 from properties.strategies import copies, fourier_sparse, isans, noisy_parities, seeds, spikes
-from properties.theorem import run_theorem
+from properties.theorem import largest_logit, run_theorem
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Promise:
 
 @st.composite
 def promises(draw: DrawFn) -> Promise:
-    """Return small targets of every family, exact or noisy oracles, both sets of parameters."""
+    """Return small targets of every family, both sets of parameters, oracles exact to coarse."""
     target = draw(
         st.one_of(
             isans(horizons=(1, 4), alphabet_sizes=(2, 2), dimensions=(1, 2)),
@@ -48,14 +49,49 @@ def promises(draw: DrawFn) -> Promise:
             spikes(horizons=(1, 4)),
         )
     )
+    epsilon = draw(st.sampled_from([fmpq(1, 2), fmpq(1, 10), fmpq(1, 50)]))
+    xi = draw(st.sampled_from([fmpq(0), fmpq(1, 10**9), None]))
     return Promise(
         target,
-        draw(st.sampled_from([fmpq(1, 2), fmpq(1, 10), fmpq(1, 50)])),
+        epsilon,
         draw(st.sampled_from([fmpq(1, 4), fmpq(1, 100)])),
-        draw(st.sampled_from([fmpq(0), fmpq(1, 10**9)])),
+        coarsest(target, epsilon) if xi is None else xi,
         draw(st.booleans()),
         draw(seeds()),
     )
+
+
+def copying() -> SearchStrategy[Promise]:
+    """Return copies of two tokens, of which one word teaches too little, with an exact oracle."""
+    return st.builds(
+        Promise,
+        copies(tokens=(2, 2), alphabet_sizes=(2, 2)),
+        st.just(fmpq(1, 10)),
+        st.just(fmpq(1, 4)),
+        st.just(fmpq(0)),
+        st.booleans(),
+        seeds(),
+    )
+
+
+def coarsest(target: Isan, epsilon: fmpq) -> fmpq:
+    """Return nearly the largest error of the oracle with which the explicit parameters exist."""
+    rank, too_much = max(1, *cut_ranks(target)), 2 * epsilon
+    square = factor_length(rank, largest_logit(target) + too_much).exact
+    assert square is not None
+    try:
+        explicit_parameters(
+            horizon=target.horizon,
+            alphabet_size=target.alphabet_size,
+            rank=rank,
+            epsilon=epsilon,
+            delta=fmpq(1, 2),  # plays no part
+            alpha=max(rational_root_above(square), fmpq(1, 1000)),
+            xi=too_much,
+        )
+    except CoarseOracleError as error:
+        return error.works
+    raise AssertionError("an error of 2 epsilon leaves nothing to promise")
 
 
 def _unchanged(parameters: Parameters) -> Parameters:
@@ -263,11 +299,12 @@ CLAIMS = (
         promises,
         promise,
         (
-            Twin("one fresh word, one spanner word", promise_starved),
+            Twin("one fresh word, one spanner word", promise_starved, copying),
             Twin("one epoch", promise_one_epoch),
         ),
         statements=("parameters",),
         examples=60,
+        tightening=fmpq(11, 20),
     ),
     Claim(
         "theorem-5.14",
