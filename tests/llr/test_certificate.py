@@ -26,6 +26,7 @@ from llr.learning.certificate import (
     mean_limit,
 )
 from llr.models.base import UniformModel
+from llr.models.isan import Isan
 from llr.models.network import Network
 from llr.models.targets import family_target
 from llr.numbers.arithmetic import EXACT, FLOAT64
@@ -70,6 +71,10 @@ def test_the_limit_without_failures_is_about_that_of_none(n):
 def test_failure_limit_without_words_or_without_passes():
     assert failure_limit(0, 0, fmpq(1, 2)) == 1
     assert failure_limit(5, 5, fmpq(1, 2)) == 1
+
+
+def test_a_limit_is_one_step_above_the_first_multiple_that_shows_it():
+    assert failure_limit(1, 0, fmpq(1, 2)) == fmpq(1, 2) + fmpq(1, GRID)
 
 
 def capital(values, m):
@@ -313,6 +318,15 @@ def test_both_arithmetics_see_the_same_distances():
         assert not llr.check.verify(other, to_json(in_float64(learned)), ask)["valid"], name
 
 
+def test_a_perfect_copy_in_float64_is_apart_by_the_margin():
+    """kappa is below 2^-40, which float64 distances cannot show, so that every word stops."""
+    model = family_target("isan:T=5,k=2,d=2")
+    for tau, shown in ((fmpq(1, 2**40), False), (fmpq(1, 2**30), True)):
+        found = certified(model, in_float64(model), tau=tau, arithmetic=FLOAT64)
+        assert found.failing == 0
+        assert (found.next_token < 1) is shown
+
+
 def test_some_failures_are_weighed_by_both():
     """Words that start with 0, 0, 0 fail: the large stakes lose all, the small ones remain."""
     model = family_target("isan:T=5,k=2,d=2")
@@ -486,6 +500,97 @@ def test_malformed_certificates_are_refused(change):
     result = llr.learn(model, **GOOD)
     with pytest.raises(ValueError, match=r"."):
         llr.check.verify(result.certificate.as_json() | change, to_json(result.model), asker(model))
+
+
+# -- uneven errors, computed again --------------------------------------------------------------
+
+UNEVEN = {
+    "one token high": ("3/5", "-3/20", "-3/20", "-3/20", "-3/20"),
+    "one token low": ("-3/5", "3/20", "3/20", "3/20", "3/20"),
+    "two tokens high": ("1/5", "1/5", "-2/15", "-2/15", "-2/15"),
+    "all a little": ("1/20", "-1/20", "1/10", "-1/10", "0"),
+}
+
+
+def after_a_four(errors):
+    """Five tokens, four times; the logits have a tenth of the errors, after a 4 all of them."""
+    row = [Fraction(1, 2), Fraction(1, 4), Fraction(0), Fraction(-1, 4), Fraction(-1, 2)]
+    readout = [
+        [x + Fraction(e) / 10, Fraction(e) * 9 / 10] for x, e in zip(row, errors, strict=True)
+    ]
+    stay, turn = [[1, 0], [0, 1]], [[1, 0], [1, 0]]
+    return Isan(5, 4, [1, 0], [[stay] * 4 + [turn]] * 3, [readout] * 4)
+
+
+def law(model, prefix):
+    weights = [math.exp(x) for x in model.logits(prefix)]
+    return [w / math.fsum(weights) for w in weights]
+
+
+def probability(model, word):
+    return math.prod(law(model, word[:t])[a] for t, a in enumerate(word))
+
+
+def gaps(one, two):
+    return [abs(x - y) for x, y in zip(one, two, strict=True)]
+
+
+def by_definition(target, model, words, tau):
+    """Return the failures, and the sums Z as parts of the largest, with counts."""
+    failing, sums, kappa = 0, {}, tau / 2
+    for word, many in words:
+        prefixes = [word[:t] for t in range(4)]
+        off = [max(gaps(target.logits(p), model.logits(p))) for p in prefixes]
+        failing += many * any(x > tau for x in off)
+        z = 0.0
+        for p in prefixes:
+            apart = math.fsum(gaps(law(target, p), law(model, p))) / 2
+            if apart > kappa:
+                z += 1
+                break
+            z += apart
+        part = fmpq(math.ceil(z / (1 + 3 * kappa) * 2**32), 2**32)
+        sums[part] = sums.get(part, 0) + many
+    return failing, sums
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+@pytest.mark.parametrize(
+    ("errors", "most"),
+    [
+        ("one token high", 0.6),
+        ("one token low", 0.6),
+        ("two tokens high", 0.2),
+        ("all a little", 0.1),
+    ],
+)
+def test_uneven_errors_count_as_the_bounds_are_defined(errors, most, swapped):
+    """An error of 3/5 is above tau, the mean over the tokens below; words stop after a 4."""
+    pair = after_a_four("00000"), after_a_four(UNEVEN[errors])
+    target, model = pair[::-1] if swapped else pair
+    exact = certified(target, model, tau=fmpq(1, 4))
+    failing, sums = by_definition(target, model, exact.words, 0.25)
+    fours = sum(many for word, many in exact.words if 4 in word[:3])
+    assert exact.failing == failing == (fours if most > 0.25 else 0)
+    first = rational(str(max(gaps(target.logits(()), model.logits(())))))
+    assert float(first) == pytest.approx(most / 10)
+    limit = failure_limit(400, failing, fmpq(1, 200))
+    assert exact.failing_words == limit + (3 * fmpq(1, 4) + first) / 2
+    assert exact.next_token == fmpq(11, 8) * mean_limit(sums, fmpq(1, 200))
+    assert exact.failing_words < 1
+
+    words = list(product(range(5), repeat=4))
+    truth = math.fsum(abs(probability(target, w) - probability(model, w)) for w in words) / 2
+    assert float(llr.total_variation(target, model).enclosure.upper) == pytest.approx(truth)
+    assert truth < float(exact.total_variation) < 1
+
+    rough = certified(target, in_float64(model), tau=fmpq(1, 4), arithmetic=FLOAT64)
+    assert (rough.words, rough.failing) == (exact.words, failing)
+    assert abs(fraction(rough.failing_words - exact.failing_words)) < Fraction(1, 10**8)
+    assert abs(fraction(rough.next_token - exact.next_token)) < Fraction(1, 10**8)
+    for found, network in ((exact, model), (rough, in_float64(model))):
+        ask = asker(target, network.arithmetic)
+        assert llr.check.verify(found.as_json(), to_json(network), ask)["problems"] == []
 
 
 # -- on the command line ------------------------------------------------------------------------
