@@ -141,16 +141,27 @@ def test_a_ledger_keeps_arrays_and_refuses_bad_ones():
         exact_rows.block([(0, 1)])
 
 
-def test_row_thresholds_agree():
+@pytest.mark.parametrize(
+    ("unit", "first"),
+    [
+        (NAT, np.e / (1 + np.e)),
+        (LogitUnit(fmpq(2)), 2 / 3),
+        (LogitUnit(fmpq(9)), 9 / 10),
+        (LogitUnit(fmpq(10, 9)), 10 / 19),
+    ],
+    ids=str,
+)
+def test_row_thresholds_agree(unit, first):
     rows = [[Fraction(1, 2), Fraction(-1, 2)], [Fraction(0), Fraction(0)]]
     m = EXACT.matrix([[fmpq(x.numerator, x.denominator) for x in row] for row in rows], 2)
-    precise = RowThresholds(NAT, EXACT)(m)
-    rough = RowThresholds(NAT, FLOAT64)(np.array(rows, dtype=float))
+    precise = RowThresholds(unit, EXACT)(m)
+    rough = RowThresholds(unit, FLOAT64)(np.array(rows, dtype=float))
     for (a,), (b,) in zip(precise, rough.tolist(), strict=True):
         assert abs(a - b) <= 2**13
+    assert precise[0][0] / 2**64 == pytest.approx(first)
     assert precise[1][0] == 2**63
     # a token that is all but impossible keeps its place
-    assert RowThresholds(NAT, FLOAT64)(np.array([[0.0, -800.0]]))[0][0] >= 2**63
+    assert RowThresholds(unit, FLOAT64)(np.array([[0.0, -8000.0]]))[0][0] >= 2**63
 
 
 # -- repairs ------------------------------------------------------------------------------------
