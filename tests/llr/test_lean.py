@@ -16,7 +16,7 @@ from llr.analysis.distance import total_variation
 from llr.errors import InputError, OracleError
 from llr.learning.api import lean_schedule
 from llr.learning.certificate import mean_limit
-from llr.learning.lean import LeanLearner, LeanSchedule
+from llr.learning.lean import LeanLearner, LeanSchedule, Repairs
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM, NestedTable
 from llr.models.base import TabulatedModel, UniformModel
@@ -201,7 +201,11 @@ def test_exchanges_bring_coefficients_back_into_the_box():
     )
     epochs = list(learner.epochs())
     assert epochs[-1].outcome == "accepted"
-    assert sum(e.exchanges for e in epochs) == 1
+    assert [e.exchanges for e in epochs if e.outcome == "repaired"] == [1]
+    # the words that showed it are not fresh for the model that they changed
+    assert [e.outcome for e in epochs].index("repaired") > 0
+    assert (epochs[-1].attempt, epochs[-1].passed) == (2, 20)
+    assert sum(learner.words.values()) == 20 < sum(e.words for e in epochs)
     assert learner.table.histories[1] == [(1,)]
     assert EXACT.rows(learner.table.transitions[0]) == [(fmpq(1, 8),), (fmpq(1),)]
 
@@ -234,6 +238,33 @@ def test_a_slack_that_cannot_be_lowered_is_the_end():
     assert [e.attempt for e in epochs] == list(range(1, len(epochs) + 1))
     assert sum(e.tightened for e in epochs) == 2  # to 1e-8 / 4, and to 1e-9
     assert sum(learner.words.values()) == epochs[-1].words == 20
+
+
+def test_after_a_lowered_slack_the_words_are_drawn_afresh():
+    # a slack of 1/100 hides a rank; the first word shows it, and no stem is missing
+    model = family_target("isan:T=4,k=2,d=2")
+    learner = LeanLearner(
+        Ledger(model_oracle(model, FLOAT64), 2, 4, FLOAT64),
+        alphabet_size=2,
+        horizon=4,
+        unit=model.unit,
+        arithmetic=FLOAT64,
+        schedule=LeanSchedule(1e-6, 1e-2, 1e-9, False, lambda attempt: 20, 50),
+        rng=np.random.default_rng(0),
+    )
+    first, *after = learner.epochs()
+    assert (first.outcome, first.words, first.stems, first.tightened) == ("repaired", 1, (), 1)
+    assert [e.attempt for e in after] == [2] * len(after)
+    assert after[-1].outcome == "accepted"
+    assert sum(e.words for e in after) == sum(learner.words.values()) == 20
+
+
+@pytest.mark.parametrize(
+    "found", [{"stems": [(2, (0,))]}, {"exchanges": 1}, {"tightened": 1}, {"stuck": True}]
+)
+def test_every_kind_of_repair_is_one(found):
+    assert Repairs(**found).any
+    assert not Repairs().any
 
 
 def test_every_exchange_counts():
