@@ -194,6 +194,8 @@ def test_a_single_spanner_word_is_doubled_until_it_is_enough():
     result = learn(family_target("isan:T=5,k=2,d=3"), **GOOD, samples=1)
     assert result.accepted
     assert result.infeasible_epochs > 0
+    # an infeasible epoch uses up its share of the risk, too
+    assert result.certificate.delta == fmpq(1, 50) / (result.epochs * (result.epochs + 1))
     assert_equal_laws(result.model, family_target("isan:T=5,k=2,d=3"))
 
 
