@@ -228,6 +228,17 @@ def test_learn_with_the_shared_algorithm_comes_with_a_certificate(tmp_path):
     assert len({id(step) for step in again.transitions}) == 1
 
 
+def test_another_seed_certifies_on_other_words():
+    model = stationary(4, 6, 2)
+    options = {"epsilon": "0.1", "delta": "0.1", "algorithm": "shared", "arithmetic": "float"}
+    one, again, other = (
+        dict(llr.learn(model, **options, rank=3, calls=400, seed=seed).certificate.words)
+        for seed in (1, 1, 2)
+    )
+    assert one == again != other
+    assert sum(one.values()) == sum(other.values())
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
