@@ -505,7 +505,7 @@ def learn(
         )
     shown = certificate is not None and certificate.total_variation <= wanted
     accepted = outcome.passed or shown
-    ledger.recheck()
+    ledger.recheck(scale)
     if cut_ranks is None and isinstance(oracle, LanguageModel):
         cut_ranks = known_cut_ranks(oracle)
     return LearnResult(

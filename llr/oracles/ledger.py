@@ -12,6 +12,8 @@ from llr.errors import InputError, OracleError, shorten
 from llr.models.base import Word
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
+from llr.numbers.rational import decimal
+from llr.numbers.units import NAT, LogitUnit
 from llr.oracles.protocol import LogitOracle
 
 
@@ -170,11 +172,14 @@ class Ledger:
         kept = self._rows[number]
         return tuple(kept.tolist()) if isinstance(kept, np.ndarray) else kept
 
-    def recheck(self) -> None:
+    def recheck(self, unit: LogitUnit = NAT) -> None:
         """Submit a few prefixes again.
 
         An oracle with a method ``fresh`` is asked through it, past whatever remembers answers.  Two
         answers may differ by the oracle's ``reproducible``, if it has one, in nats.
+
+        Args:
+            unit: of the answers.
 
         Raises:
             OracleError: some answer differs from the first one.
@@ -185,7 +190,7 @@ class Ledger:
         again = [self._tree.prefix(number) for number in numbers]
         self.counts.rechecks += len(again)
         first = [self._row(number) for number in numbers]
-        check_again(self._oracle, again, first, self._k, self._arithmetic)
+        check_again(self._oracle, again, first, self._k, self._arithmetic, unit)
 
     def _ask(
         self, prefixes: Sequence[Word], ask: Callable[[Sequence[Word]], Any]
@@ -199,6 +204,7 @@ def check_again(
     first: Sequence[Row],
     alphabet_size: int,
     arithmetic: Arithmetic,
+    unit: LogitUnit = NAT,
 ) -> None:
     """Ask for prefixes a second time, past whatever remembers answers (``fresh``).
 
@@ -206,20 +212,21 @@ def check_again(
         oracle: who is asked.
         prefixes: those that were asked before.
         first: the centred answers that came then.
-        alphabet_size, arithmetic: of the answers.
+        alphabet_size, arithmetic, unit: of the answers.
 
     Raises:
-        OracleError: some answer differs from the first one by more than ``reproducible``.
+        OracleError: some answer differs from the first one by more than ``reproducible`` nats.
     """
     answers = getattr(oracle, "fresh", oracle.logits)(prefixes)
-    allowed = getattr(oracle, "reproducible", 0)
+    allowed = decimal(getattr(oracle, "reproducible", 0), "reproducible")
 
     def shown(row: Sequence[Any]) -> str:
         return shorten([arithmetic.to_json(x) for x in row])
 
     later = centred_answers(prefixes, answers, alphabet_size, arithmetic)
     for prefix, before, row in zip(prefixes, first, later, strict=True):
-        if any(abs(x - y) > allowed for x, y in zip(row, before, strict=True)):
+        apart = max(abs(x - y) for x, y in zip(row, before, strict=True))
+        if arithmetic.exceeds_nats(apart, unit, allowed):
             raise OracleError(
                 f"oracle answer at prefix {shorten(prefix)} must be the same at every call, "
                 f"not {shown(before)} first and {shown(tuple(row))} later"

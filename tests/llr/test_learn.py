@@ -462,6 +462,42 @@ def test_how_far_answers_differ_is_a_number():
         learn(Vague(MODEL), alphabet_size=2, horizon=4, **GOOD)
 
 
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+@pytest.mark.parametrize("spread", [Fraction(1, 100), 0.01, "1/100", fmpq(1, 100)])
+def test_how_far_answers_differ_may_be_any_number_in_both_arithmetics(spread, arithmetic):
+    oracle = ModelOracle(MODEL) if arithmetic == "exact" else FloatOracle(ModelOracle(MODEL), MODEL)
+    oracle.reproducible = spread
+    sizes = {"alphabet_size": 2, "horizon": MODEL.horizon, "epsilon": "0.2", "delta": "0.1"}
+    result = llr.learn(oracle, **sizes, arithmetic=arithmetic)
+    assert result.certificate.reproducible == fmpq(1, 100)
+
+
+@pytest.mark.parametrize(("move", "found"), [("1/100", False), ("1/50", True)])
+@pytest.mark.parametrize("arithmetic", ["exact", "float"])
+def test_how_far_answers_differ_is_in_nats_whatever_their_unit(arithmetic, move, found):
+    # in units of ln 10, the second answers move by 0.023 nats or by 0.046; 0.03 are allowed
+    first = set()
+
+    class Moving:
+        reproducible = "0.03"
+
+        def logits(self, prefixes):
+            rows = []
+            for p in prefixes:
+                x = Fraction(1, 2) + Fraction(move) * (p in first)
+                rows.append([x, -x] if arithmetic == "exact" else [float(x), -float(x)])
+                first.add(p)
+            return rows
+
+    options = {"alphabet_size": 2, "horizon": 2, "epsilon": "0.5", "delta": "0.1"}
+    options |= {"unit": "ln 10", "arithmetic": arithmetic}
+    if found:
+        with pytest.raises(OracleError, match="must be the same at every call"):
+            llr.learn(Moving(), **options)
+    else:
+        assert llr.learn(Moving(), **options).accepted
+
+
 @pytest.mark.parametrize("unit", ["bit", "ln 1", "ln 1/2", "ln", 2, None])
 def test_bad_units(unit):
     with pytest.raises(InputError, match=r"^(unit|logit_unit) must be \"nat\" or \"ln q\""):

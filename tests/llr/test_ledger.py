@@ -253,6 +253,21 @@ def test_recheck_in_float64_has_no_tolerance():
         ledger.recheck()
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(("reproducible", "found"), [(Fraction(1, 2), True), (1, False)])
+def test_one_token_that_moves_shows_in_the_recheck_in_both_directions(sign, reproducible, found):
+    # one logit of four moves by 1: centred, it moves by 3/4 and the others by 1/4
+    oracle = Fickle([0, 0, 0, 0], [0, 0, 0, sign])
+    oracle.reproducible = reproducible
+    ledger = exact_ledger(oracle, k=4)
+    ledger.rows([(0,)])
+    if found:
+        with pytest.raises(OracleError, match="must be the same at every call"):
+            ledger.recheck()
+    else:
+        ledger.recheck()
+
+
 def test_recheck_ignores_an_added_constant():
     ledger = exact_ledger(Fickle([1, 0], [8, 7]))
     ledger.rows([(0,)])
