@@ -192,6 +192,17 @@ def test_a_cut_without_basis_represents_the_zero_row_alone():
     assert program.read(state_of(program, (1, 0))) is None
 
 
+@pytest.mark.parametrize("size", [1.0, -1.0])
+def test_a_row_that_a_cut_without_basis_lacks_may_have_either_sign(size):
+    def entry(h, f):
+        return size if h + f == (1, 0) else 0.0
+
+    table = make_table(2, 3, {1: [()], 2: []}, {s: one_token(2) for s in (1, 2, 3)}, entry)
+    program = HighsChainProgram(table)
+    assert program.solution((0, 1)) is not None
+    assert program.solution((1, 0)) is None
+
+
 def test_dust_is_no_reason_to_fail():
     assert HighsChainProgram(spike_table(1e-9)).solution((1, 0)) is not None
     assert HighsChainProgram(spike_table(1e-3)).solution((1, 0)) is None
@@ -232,6 +243,21 @@ def test_contradicting_equations():
     futures = {1: one_token(2), 2: [*one_token(2), (0, 0)], 3: one_token(2)}
     program = HighsChainProgram(make_table(2, 3, {1: [()], 2: [(0,)]}, futures, entry))
     assert program.solution((0, 1)) is None
+
+
+@pytest.mark.parametrize(("wanted", "found"), [(1.7, 1.35), (0.3, 0.65), (-1.0, 0.0)])
+def test_a_relaxed_program_shares_the_error_between_contradictions(wanted, found):
+    """One-token futures want the coefficient 1, a longer one another: both are off by as much."""
+
+    def entry(h, f):
+        row = {1: 1.0, 2: 1.0, 3: wanted} if h == () else {1: 1.0, 2: 1.0}
+        return row[len(f)] * (1 - 2 * f[-1])
+
+    futures = {1: one_token(2), 2: [*one_token(2), (0, 0)], 3: one_token(2)}
+    table = make_table(2, 3, {1: [()], 2: [(0,)]}, futures, entry)
+    assert HighsChainProgram(table).solution((0, 1)) is None
+    solution = HighsChainProgram(table, relaxed=True).solution((0, 1))
+    assert solution.coefficients[1] == pytest.approx((found,))
 
 
 def test_parity_in_float64():
@@ -288,14 +314,22 @@ def test_a_solver_that_gives_up_is_an_error(monkeypatch, status):
         HighsChainProgram(needed_table(1.5)).solution((0, 1))
 
 
-def test_a_point_that_does_not_satisfy_the_program_is_an_error(monkeypatch):
+@pytest.mark.parametrize("point", [0.25, 1.25, 1.75])
+def test_a_point_that_does_not_satisfy_the_program_is_an_error(monkeypatch, point):
+    """The only equation wants the coefficient 3/2: a point may be off downwards or upwards."""
+
     class Wrong(pulp.HiGHS):
         def actualSolve(self, lp):  # noqa: N802
             status = super().actualSolve(lp)
             for v in lp.variables():
-                v.varValue = 0.25
+                v.varValue = point
             return status
 
+    def entry(h, f):
+        return (1.5 if h == () else 1.0) * (f[-1] == 0)
+
+    table = make_table(2, 3, {1: [()], 2: [(0,)]}, {s: one_token(2) for s in (1, 2, 3)}, entry)
+    assert HighsChainProgram(table).solution((0, 1)).coefficients[1] == pytest.approx((1.5,))
     monkeypatch.setattr(highs.pulp, "HiGHS", Wrong)
     with pytest.raises(LlrError, match=r"^HiGHS returned a point .* its chain program$"):
-        HighsChainProgram(needed_table(1.5)).solution((0, 1))
+        HighsChainProgram(table).solution((0, 1))
