@@ -287,6 +287,26 @@ def test_every_exchange_counts():
     assert learner.table.histories[1] == [(2,)]
 
 
+def test_an_exchange_is_of_the_largest_coefficient_whatever_its_sign():
+    # at cut 2 the rows are u, v and u - 8 v
+    rows = {(0,): [1, 0, -1], (1,): [0, 1, -1], (2,): [1, -8, 7]}
+    model = TabulatedModel(3, 2, {(): [0, 0, 0]} | rows)
+    learner = LeanLearner(
+        Ledger(ModelOracle(model), 3, 2, EXACT),
+        alphabet_size=3,
+        horizon=2,
+        unit=model.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
+        rng=np.random.default_rng(0),
+    )
+    learner.table.build(np.random.default_rng(0))
+    assert learner.table.histories[1] == [(0,), (1,)]
+    assert learner.repair({(2, 0): 1}).exchanges == 1
+    assert learner.table.histories[1] == [(0,), (2,)]
+    assert EXACT.rows(learner.table.transitions[0])[1] == (fmpq(1, 8), fmpq(-1, 8))
+
+
 def test_batches_are_few():
     """A table of T cuts is built with a handful of calls to the oracle per cut."""
     model, batches = family_target("isan:T=12,k=2,d=3"), []
