@@ -77,6 +77,12 @@ def test_a_budget_is_kept_and_nearly_spent(calls):
     assert calls - 6 < asked.counts.distinct_prefixes <= calls
 
 
+def test_a_word_drawn_in_many_batches_counts_every_time():
+    asked = ledger("isan:T=4,k=2,d=1")
+    words = draw_within(asked, 15, 4, np.random.default_rng(0))
+    assert sum(words.values()) == asked.counts.words > len(words)
+
+
 def test_what_was_asked_before_does_not_count():
     asked = ledger()
     asked.rows([(0,) * n for n in range(6)])
