@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from flint import fmpq, fmpq_mat
+from flint import arb, ctx, fmpq, fmpq_mat
 
 from llr.errors import InputError
 from llr.learning import certified
@@ -87,6 +87,35 @@ def test_a_tie_at_the_box_is_exchanged_where_balls_cannot_decide_it(monkeypatch)
     monkeypatch.setattr(certified, "barycentric_spanner", first_rows)
     found = proven([(0.1, 0.3), (0.7, 0.2), (0.2, 0.6)], 2)
     assert found.indices in {(0, 1), (1, 2)}
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+@pytest.mark.parametrize(
+    ("size", "outside"), [(2 + 2.0**-30, (1, 0)), (2.0, None), (2 - 2.0**-30, None)]
+)
+def test_a_coefficient_outside_the_box_by_a_hair_is_exchanged(size, outside, sign):
+    _, found = certified._judged(np.array([[1.0], [sign * size]]), [0])
+    assert found == outside
+
+
+def test_what_is_not_proven_inside_is_exchanged_where_it_is_proven_near():
+    # the coefficient 2 of the last row, in a ball of positive radius
+    m = np.array([(0.1, 0.3), (0.7, 0.2), (0.2, 0.6)])
+    balls, found = certified._judged(m, [0, 1])
+    assert balls[4].overlaps(arb(BOX))
+    assert not abs(balls[4]) <= BOX
+    assert found == (2, 0)
+
+
+def test_what_is_neither_proven_inside_nor_near_is_left_to_more_bits():
+    # 33/17 = 1.94... is inside, which four bits do not show
+    m = np.array([[1.7], [3.3]])
+    with ctx.workprec(4):
+        assert certified._judged(m, [0]) is None
+    with ctx.workprec(53):
+        balls, found = certified._judged(m, [0])
+    assert found is None
+    assert float(balls[1]) == pytest.approx(33 / 17)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [([], 3), ([()] * 2, 0), ([(0.0, 0.0)] * 3, 2)])
