@@ -151,6 +151,78 @@ def test_refinement_keeps_the_constant():
     assert (found.transitions[:, 0] == [1, 0, 0]).all()
 
 
+def repeated():
+    """Ten distinct words, drawn 1, 2, 3, 1, 2, 3, ... times."""
+    ledger = Ledger(FunctionOracle(teacher), 3, 6, FLOAT64)
+    words = sorted(draw(ledger, 10, 6, np.random.default_rng(0)))
+    return corpus_of({word: 1 + i % 3 for i, word in enumerate(words)}, ledger.block)
+
+
+def test_the_divergence_is_the_mean_over_all_drawn_words():
+    words, model = repeated(), recurrence()
+    total = 0.0
+    for word, many in zip(words.words.tolist(), words.counts, strict=True):
+        state = model.start
+        for t, token in enumerate(word):
+            p, scores = np.exp(teacher(word[:t])), np.exp(model.readout @ state)
+            p, q = p / p.sum(), scores / scores.sum()
+            total += many * (p @ np.log(p / q))
+            state = model.transitions[token] @ state
+    assert words.counts.sum() > len(words.words)
+    expected = total / (words.counts.sum() * 6)
+    assert shared.divergence(model, words) == pytest.approx(expected, rel=1e-12)
+
+
+def test_moments_count_every_drawn_word_of_those_chosen():
+    words = repeated()
+    table = shared._Table(words, 3, ((),), None)
+    place = {}
+    for layer in words.layers:
+        for prefix in layer.prefixes.tolist():
+            place[tuple(prefix)] = len(place)
+    chosen = np.arange(len(words.words)) % 2 == 0
+    own, across = (np.zeros((3, 3, 3)) for _ in range(2))
+    for word, many in zip(words.words[chosen].tolist(), words.counts[chosen], strict=True):
+        for t in range(5):
+            x, z = (table._coordinates[place[tuple(word[:n])]] for n in (t, t + 1))
+            own[word[t]] += many * np.outer(x, x)
+            across[word[t]] += many * np.outer(x, z)
+    found = table.statistics(chosen)
+    assert np.allclose(found[0], own)
+    assert np.allclose(found[1], across)
+
+
+def test_words_left_out_choose_and_then_all_words_are_fitted(monkeypatch):
+    fitted, judges = [], []
+    statistics, divergence = shared._Table.statistics, shared.divergence
+
+    def fitting(self, words):
+        fitted.append(words.copy())
+        return statistics(self, words)
+
+    def judging(model, words):
+        judges.append(set(map(tuple, words.words.tolist())))
+        return divergence(model, words)
+
+    monkeypatch.setattr(shared._Table, "statistics", fitting)
+    monkeypatch.setattr(shared, "divergence", judging)
+    words = corpus(60, 0)
+    fit_shared(words, 3, np.random.default_rng(0), epochs=0)
+    every = list(map(tuple, words.words.tolist()))
+    some, all_words = fitted
+    left_out = {word for word, used in zip(every, some, strict=True) if not used}
+    assert len(left_out) == len(every) // 8
+    assert judges == [left_out] * len(shared.SHRINKAGES) + [set(every)]
+    assert all_words.all()
+
+
+@pytest.mark.parametrize(("size", "kept"), [(1e-4, 2), (1e-6, 1)])
+def test_a_direction_that_squares_cannot_show_is_rounding(size, kept):
+    rows = np.array([[1.0, 0.0], [-1.0, 0.0], [0.0, size], [0.0, -size]])
+    scores, directions = shared._directions(rows, np.ones(4), 2)
+    assert (scores.shape, directions.shape) == ((4, kept), (2, kept))
+
+
 def recurrence():
     """A recurrence of three dimensions on three tokens."""
     rng = np.random.default_rng(3)
