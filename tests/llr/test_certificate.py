@@ -152,6 +152,18 @@ def test_a_wrong_model_is_not_certified():
     assert Fraction(2, 5) <= fraction(lenient.total_variation) <= Fraction(3, 5)
 
 
+@pytest.mark.parametrize("base", [fmpq(2), fmpq(9), fmpq(10, 9)])
+def test_logits_in_units_of_ln_q_are_off_by_no_less_than_they_are_in_nats(base):
+    unit = LogitUnit(base)
+    target, model = (
+        Isan(2, 1, [1], [], [[[x], [-x]]], unit) for x in (Fraction(0), Fraction(1, 10))
+    )
+    found = certified(target, model, tau=fmpq(1))
+    off = 2 * (found.failing_words - failure_limit(400, 0, fmpq(1, 200)))
+    assert unit.in_nats(fmpq(1, 10)) <= off
+    assert unit.in_nats(fmpq(1, 10)) > off - fmpq(1, 10**12)
+
+
 def test_small_errors_count_by_their_size():
     target = family_target("isan:T=4,k=2,d=2")
     close = family_target("perturbed:T=4,k=2,d=2,xi=1/100000")
