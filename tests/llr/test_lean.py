@@ -16,7 +16,7 @@ from llr.analysis.distance import total_variation
 from llr.errors import InputError, OracleError
 from llr.learning.api import lean_schedule
 from llr.learning.certificate import mean_limit
-from llr.learning.lean import LeanLearner, LeanSchedule, Repairs
+from llr.learning.lean import LeanLearner, LeanSchedule, Repairs, localise
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import SPECTRUM, NestedTable
 from llr.models.base import TabulatedModel, UniformModel
@@ -205,6 +205,7 @@ def test_exchanges_bring_coefficients_back_into_the_box():
     # the words that showed it are not fresh for the model that they changed
     assert [e.outcome for e in epochs].index("repaired") > 0
     assert (epochs[-1].attempt, epochs[-1].passed) == (2, 20)
+    assert [e.words for e in epochs if e.attempt == 2] == [1, 2, 4, 8, 5]
     assert sum(learner.words.values()) == 20 < sum(e.words for e in epochs)
     assert learner.table.histories[1] == [(1,)]
     assert EXACT.rows(learner.table.transitions[0]) == [(fmpq(1, 8),), (fmpq(1),)]
@@ -265,6 +266,19 @@ def test_after_a_lowered_slack_the_words_are_drawn_afresh():
 def test_every_kind_of_repair_is_one(found):
     assert Repairs(**found).any
     assert not Repairs().any
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_cut_is_where_the_estimates_leave_their_share_of_the_threshold(sign):
+    # one token of four is off: by 1/4 at cut 2, which is its share, by 3/4 at cut 3, which is not
+    off = {1: 0, 2: fmpq(1, 4), 3: fmpq(3, 4), 4: fmpq(1, 2), 5: 2}
+    truth = (fmpq(0),) * 4
+
+    def estimate(s):
+        return (sign * off[s], *[-sign * off[s] / fmpq(3)] * 3)
+
+    assert localise(estimate, truth, 5, fmpq(1)) == 3
+    assert localise(estimate, truth, 3, fmpq(1, 2)) == 3
 
 
 def test_every_exchange_counts():
