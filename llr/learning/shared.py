@@ -46,7 +46,7 @@ HELD_OUT = 8
 """One word in so many chooses."""
 
 NEGLIGIBLE = 1e-10
-"""Directions with a singular value below this part of the largest are rounding."""
+"""Directions whose squared singular value is below this part of the largest are rounding."""
 
 EXACT_ENOUGH = 1e-10
 """In nats per token: a network that is as near as this to its own calls is not refined."""

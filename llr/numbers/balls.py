@@ -379,13 +379,13 @@ def nearest_float(x: Real) -> float:
     """
 
     def attempt() -> float | None:
-        ends = (x.exact, x.exact) if x.exact is not None else _ends(x.ball(), ctx.prec)
+        ends = _ends(x.ball(), ctx.prec)
         if ends is None:
             return None
         lower, upper = map(_double, ends)
         return lower if lower == upper else None
 
-    found = at_precision(attempt)
+    found = at_precision(attempt) if x.exact is None else _double(x.exact)
     if isinf(found):
         raise InputError("x", x, "a number that a double can hold")
     return found

@@ -241,7 +241,7 @@ def residual_free_threshold(scenario: Scenario) -> Measurement:
         return Measurement.of(0)
     q = done.model(last)
     residuals = done.residuals(last)
-    largest, read = fmpq(0), 0
+    largest = fmpq(0)
     for word in last.validation_words:
         for t in range(1, len(word)):
             solution = q.program.solution(word[:t])
@@ -249,10 +249,7 @@ def residual_free_threshold(scenario: Scenario) -> Measurement:
                 return Measurement.of(1)
             for _, _, delta in residuals.at(word[:t], solution):
                 largest = max(largest, abs(EXACT.scalar(delta)))
-                read += 1
-    return Measurement(
-        scenario.target.unit.in_nats(largest), Real.of(scenario.threshold), cases=read
-    )
+    return Measurement(scenario.target.unit.in_nats(largest), Real.of(scenario.threshold))
 
 
 def accepting_scenarios() -> SearchStrategy[Scenario]:
