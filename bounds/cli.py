@@ -36,7 +36,7 @@ EXPONENTS = "exponents"
 MOST = {
     "copy-ranks": {"tokens": 10**4, "alphabet_size": 10**3},
     "cauchy-ranks": {"bits": 10**4},
-    "clopper-pearson": {"n": 10**4},
+    "clopper-pearson": {"n": 10**6, "failures": 3 * 10**3},
     "hard-teacher": {"copies": 10**3, "strength": 10**3},
     "lemma-5.1": {"w": 10**3, "d": 10**3},
     "lemma-5.2": {"r": 2 * 10**4},
