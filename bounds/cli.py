@@ -49,7 +49,7 @@ MOST = {
 MAX_DIGITS_SHOWN = 4300
 """The longest integers that JSON holds: readers refuse longer ones."""
 
-LONGEST = 40
+LONGEST = 20
 """People see an exact number of more characters as decimals."""
 
 

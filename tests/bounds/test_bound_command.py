@@ -15,7 +15,7 @@ import pytest
 from flint import fmpq
 
 from bounds import STATEMENTS
-from bounds.cli import MOST, to_json
+from bounds.cli import LONGEST, MOST, to_json
 from bounds.exponents import Fit
 from bounds.parameters import explicit_parameters
 from bounds.theorem import queries_by_compression, queries_printed
@@ -201,7 +201,7 @@ def test_evaluating_a_statement(identifier):
     }
     shown = call(identifier, *options).stdout.splitlines()
     assert shown[0] == f"{identifier} ({s.mark}; {s.source}): {s.summary}"
-    wanted = to_json(value, 40)
+    wanted = to_json(value, LONGEST)
     if isinstance(wanted, dict):
         assert shown[1:] == [f"    {name} = {x}" for name, x in wanted.items()]
     else:
