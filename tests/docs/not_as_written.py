@@ -127,9 +127,5 @@ EXITS = {
     # docs/real.md: the budget ends the first of two runs
     "llr learn isan:T=7,k=3,d=3 --epsilon 0.1 --delta 0.1 --journal answers --max-calls 100"
     " --out model.json": 3,
-    # docs/surrogate.md: the page says what such a certificate is worth
-    f"llr learn {FULL},T=8,k=64 --arithmetic float --epsilon 0.5 --rank 8 --relaxed": 1,
-    f"llr learn {FULL},T=16,k=256 --algorithm shared --rank 65 --calls 16000 --arithmetic float"
-    " --epsilon 0.5 --out network.json": 1,
 }
 """Command, on one line -> the exit code that it ends with, where it is not 0."""
