@@ -363,7 +363,7 @@ CLAIMS = (
             Twin(
                 "exchanged at a coefficient of 2, too",
                 lambda rows: exchanges(rows, at_two=True),
-                examples=3000,
+                examples=10000,
             ),
         ),
     ),

@@ -610,7 +610,7 @@ CLAIMS = (
         growth,
         (
             Twin("by more than 5/2", lambda rows: growth(rows, fmpq(5, 2))),
-            Twin("spanned afresh", lambda rows: growth(rows, afresh=True), examples=3000),
+            Twin("spanned afresh", lambda rows: growth(rows, afresh=True), examples=10000),
         ),
     ),
 )
