@@ -57,6 +57,20 @@ def table_of(model, arithmetic=EXACT, slack=None, rank=None, seed=0):
     return table, ledger
 
 
+def boxed_learner(model):
+    """Return an exact learner that keeps coefficients in the box, and wants 20 words to pass."""
+    k, horizon = model.alphabet_size, model.horizon
+    return LeanLearner(
+        Ledger(ModelOracle(model), k, horizon, EXACT),
+        alphabet_size=k,
+        horizon=horizon,
+        unit=model.unit,
+        arithmetic=EXACT,
+        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
+        rng=np.random.default_rng(0),
+    )
+
+
 @pytest.mark.parametrize("target", TARGETS)
 def test_targets_are_learned_exactly(target):
     model = family_target(target)
@@ -189,16 +203,7 @@ def test_exchanges_bring_coefficients_back_into_the_box():
         {(): [0, 0], (0,): [fmpq(1, 8), fmpq(-1, 8)], (1,): [1, -1]}
         | {p: [0, 0] for p in product((0, 1), repeat=2)},
     )
-    ledger = Ledger(ModelOracle(model), 2, 3, EXACT)
-    learner = LeanLearner(
-        ledger,
-        alphabet_size=2,
-        horizon=3,
-        unit=model.unit,
-        arithmetic=EXACT,
-        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
-        rng=np.random.default_rng(0),
-    )
+    learner = boxed_learner(model)
     epochs = list(learner.epochs())
     assert epochs[-1].outcome == "accepted"
     assert [e.exchanges for e in epochs if e.outcome == "repaired"] == [1]
@@ -285,15 +290,7 @@ def test_every_exchange_counts():
     # at cut 2 the rows are 1/8, 1 and 8, so that each leaves the box of the one before
     rows = {(a,): [x, -x, 0] for a, x in enumerate((fmpq(1, 8), fmpq(1), fmpq(8)))}
     model = TabulatedModel(3, 2, {(): [0, 0, 0]} | rows)
-    learner = LeanLearner(
-        Ledger(ModelOracle(model), 3, 2, EXACT),
-        alphabet_size=3,
-        horizon=2,
-        unit=model.unit,
-        arithmetic=EXACT,
-        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
-        rng=np.random.default_rng(0),
-    )
+    learner = boxed_learner(model)
     learner.table.build(np.random.default_rng(0))
     assert learner.table.histories[1] == [(0,)]
     done = learner.repair({(1, 0): 1, (2, 0): 1})
@@ -305,15 +302,7 @@ def test_an_exchange_is_of_the_largest_coefficient_whatever_its_sign():
     # at cut 2 the rows are u, v and u - 8 v
     rows = {(0,): [1, 0, -1], (1,): [0, 1, -1], (2,): [1, -8, 7]}
     model = TabulatedModel(3, 2, {(): [0, 0, 0]} | rows)
-    learner = LeanLearner(
-        Ledger(ModelOracle(model), 3, 2, EXACT),
-        alphabet_size=3,
-        horizon=2,
-        unit=model.unit,
-        arithmetic=EXACT,
-        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
-        rng=np.random.default_rng(0),
-    )
+    learner = boxed_learner(model)
     learner.table.build(np.random.default_rng(0))
     assert learner.table.histories[1] == [(0,), (1,)]
     assert learner.repair({(2, 0): 1}).exchanges == 1
