@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import isfinite
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 from flint import arb, fmpq
 from hypothesis import strategies as st
@@ -32,6 +32,9 @@ SHOWN = 4
 
 BRIEF = 12
 """Rationals of so many characters are printed as they are."""
+
+Call: TypeAlias = tuple[Any, Mapping[str, Any]]
+"""What a user's function returned, and its arguments."""
 
 
 @dataclass(frozen=True)
@@ -130,7 +133,7 @@ def check_bound(
     citing = [c for c in citing if c.expected == "verified" and not c.sharp] or citing
     if not citing:
         raise InputError("statement", identifier, "one with a claim that is searched")
-    calls: list[str] = []
+    calls: list[Call] = []
     adapted = _adapted(STATEMENTS[identifier], function, calls)
     began = time.monotonic()
     found: list[tuple[Claim, Search]] = []
@@ -150,7 +153,7 @@ def check_bound(
             break
     if not found:
         raise InputError("statement", identifier, "one whose right-hand side a claim evaluates")
-    answers = tuple(dict.fromkeys(calls))
+    answers = tuple(dict.fromkeys(_answer(found, given) for found, given in calls))
     return _verdict(identifier, found, answers, time.monotonic() - began)
 
 
@@ -206,7 +209,7 @@ def _verdict(
 
 
 def _adapted(
-    statement: Statement, function: Callable[..., Any], calls: list[str]
+    statement: Statement, function: Callable[..., Any], calls: list[Call]
 ) -> Callable[..., Any]:
     """Return the function with the registered one's arguments and kind of result; list its calls.
 
@@ -236,8 +239,7 @@ def _adapted(
             kinds = (f"{n} = {_brief(x)} ({type(x).__name__})" for n, x in given.items())
             error.add_note(f"your function for {statement.identifier} had {', '.join(kinds)}")
             raise
-        values = ", ".join(f"{n} = {_brief(x)}" for n, x in given.items())
-        calls.append(f"{_brief(found)} at {values}")
+        calls.append((found, given))
         return _converted(found, result, statement.identifier)
 
     return adapted
@@ -279,6 +281,11 @@ def _real(value: Any, name: str) -> Real:
     if not isinstance(value, bool) and isinstance(value, int | Fraction | fmpq):
         return Real(rational(value))
     raise InputError(name, value, "an int, Fraction, fmpq, finite float, Real or Enclosure")
+
+
+def _answer(found: Any, given: Mapping[str, Any]) -> str:
+    """Return what a user's function returned, and for what, on one line."""
+    return f"{_brief(found)} at " + ", ".join(f"{n} = {_brief(x)}" for n, x in given.items())
 
 
 def _compared(sides: Measurement) -> str:
