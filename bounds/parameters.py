@@ -21,7 +21,7 @@ from bounds.potential import sequence_refuted
 from bounds.queries import QueryCount, query_count
 from bounds.spanner import least_draws
 from bounds.statement import HypothesisError, require, statement
-from bounds.validation import binomial_tail
+from bounds.validation import tail_exceeds
 from llr.numbers import balls
 from llr.numbers.balls import Number, Real
 from llr.numbers.rational import rational, text
@@ -279,11 +279,11 @@ def tolerant_epochs(witnesses: int, delta: fmpq) -> int:
     """Return the least K' with Pr(Bin(K', 1/2) <= ``witnesses``) <= delta / 4."""
     limit, half = Real(delta / 4), fmpq(1, 2)
     low, high = witnesses + 1, 2 * witnesses + 2
-    while binomial_tail(high, witnesses, half) > limit:
+    while tail_exceeds(high, witnesses, half, limit):
         low, high = high + 1, 2 * high
     while low < high:
         middle = (low + high) // 2
-        if binomial_tail(middle, witnesses, half) > limit:
+        if tail_exceeds(middle, witnesses, half, limit):
             low = middle + 1
         else:
             high = middle

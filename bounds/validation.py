@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from flint import fmpq
+from flint import ctx, fmpq
 
-from bounds.binomial import binomial_sum
+from bounds.binomial import binomial_sum, tail_ball
 from bounds.statement import require, statement
 from llr.numbers import balls
 from llr.numbers.balls import Number, Real
@@ -150,7 +150,7 @@ def clopper_pearson(n: int, failures: int, delta: Number, bits: int = 40) -> fmp
     low, high = 0, 1 << bits
     while high - low > 1:
         middle = (low + high) // 2
-        if binomial_tail(n, failures, fmpq(middle, 1 << bits)) > risk:
+        if tail_exceeds(n, failures, fmpq(middle, 1 << bits), risk):
             low = middle
         else:
             high = middle
@@ -166,6 +166,27 @@ def binomial_tail(n: int, most: int, p: fmpq) -> Real:
         p: in [0, 1].
     """
     return Real(fmpq(binomial_sum(n, min(most, n), p.p, p.q - p.p), p.q**n))
+
+
+def tail_exceeds(n: int, most: int, p: fmpq, risk: Real) -> bool:
+    """True if Pr(Bin(n, p) <= most) > risk.
+
+    Decided by balls, whose digits do not grow with n; exactly where they leave it open.
+
+    Args:
+        n: >= 1.
+        most: in 0..n-1.
+        p: rational in (0, 1).
+        risk: to compare with.
+    """
+    for bits in (64, 128):
+        with ctx.workprec(bits):
+            excess = tail_ball(n, most, p) - risk.ball()
+        if excess > 0:
+            return True
+        if excess < 0:
+            return False
+    return binomial_tail(n, most, p) > risk
 
 
 @statement(

@@ -161,6 +161,12 @@ def mass_of(model: LanguageModel, prefixes: set[Word]) -> Real:
     return total(probability_of(model, p) for p in minimal)
 
 
+def bad_mass(target: Isan, ledger: Ledger, epoch: Epoch, threshold: fmpq) -> Real:
+    """Return p_bad of a table: the mass of words with a prefix that is bad at this threshold."""
+    done = Run(Scenario(target, "none", fmpq(0), threshold, 0, 0, 0), ledger, [epoch])
+    return mass_of(target, bad_prefixes(done, epoch))
+
+
 def probability_of(model: LanguageModel, prefix: Word) -> Real:
     """Return the probability of a prefix."""
     found, state = Real.of(1), model.start()

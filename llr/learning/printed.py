@@ -55,6 +55,8 @@ class Corrections:
         whole_table: the rows are stored on all of Ft_s.  Printed: on one-token futures alone.
         accept_after: "every word" passed at every t.  Printed inside the loops, which can be read
             as "a word" (the first, at every t) or "a prefix" (the first word at t = 1).
+        every_length: a fresh word is tested at t = 1..T-1.  Printed: with loop bounds that do not
+            fit the state; read one short, t = 1..T-2 (at T no next token is left to predict).
 
     Source: [P] Algorithm 1; [M].
     """
@@ -62,6 +64,7 @@ class Corrections:
     all_one_token_futures: bool = True
     whole_table: bool = True
     accept_after: Literal["every word", "a word", "a prefix"] = "every word"
+    every_length: bool = True
 
 
 CORRECTED = Corrections()
@@ -269,7 +272,9 @@ class PrintedLearner:
         self, word: Word, program: ChainProgram, residuals: Residuals
     ) -> tuple[Word | None, Witness | None]:
         """Return the first infeasible prefix, or the first witness, of one word; else two Nones."""
-        longest = 1 if self._corrections.accept_after == "a prefix" else self._horizon - 1
+        longest = self._horizon - (1 if self._corrections.every_length else 2)
+        if self._corrections.accept_after == "a prefix":
+            longest = 1
         for t in range(1, longest + 1):
             prefix = word[:t]
             solution = program.solution(prefix)

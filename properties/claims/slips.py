@@ -32,6 +32,7 @@ ONE_FUTURE = Corrections(all_one_token_futures=False)
 ONE_TOKEN_TABLE = Corrections(whole_table=False)
 ACCEPT_AFTER_A_WORD = Corrections(accept_after="a word")
 ACCEPT_AFTER_A_PREFIX = Corrections(accept_after="a prefix")
+SHORT_LOOP = Corrections(every_length=False)
 
 
 @dataclass(frozen=True, repr=False)
@@ -240,6 +241,7 @@ CLAIMS = (
             Twin("one future at the start", lambda target: recovery(target, ONE_FUTURE)),
             Twin("one-token table", lambda target: recovery(target, ONE_TOKEN_TABLE)),
             Twin("first word accepts", lambda target: recovery(target, ACCEPT_AFTER_A_WORD)),
+            Twin("t = 1..T-2 tested", lambda target: recovery(target, SHORT_LOOP)),
         ),
         examples=200,
     ),
@@ -247,4 +249,5 @@ CLAIMS = (
     _slip("slip-one-token-table", "one-token values stored", ONE_TOKEN_TABLE),
     _slip("slip-early-accept", "accepted at the first t", ACCEPT_AFTER_A_PREFIX),
     _slip("slip-early-accept-word", "accepted at the first word", ACCEPT_AFTER_A_WORD),
+    _slip("slip-short-loop", "t = 1..T-2 tested", SHORT_LOOP),
 )

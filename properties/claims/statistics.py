@@ -48,7 +48,7 @@ from properties.procedures import (
     sampling_access,
     temperature_access,
 )
-from properties.scenarios import Run, Scenario, bad_prefixes, mass_of, probability_of
+from properties.scenarios import bad_mass, mass_of, probability_of
 from properties.statistics import Trials
 from properties.strategies import seeds
 from properties.theorem import run_theorem
@@ -185,9 +185,7 @@ def _bad_mass(target: Isan, ledger: Ledger, epoch: Epoch, threshold: fmpq) -> Me
     """Measure the exact p_bad of an accepted table against p; 0 if it is not accepted."""
     if epoch.outcome != "accepted":
         return Measurement.of(0, ALLOWED)
-    scenario = Scenario(target, "none", fmpq(0), threshold, 0, 0, 0)
-    found = bad_prefixes(Run(scenario, ledger, [epoch]), epoch)
-    return Measurement(mass_of(target, found), Real(ALLOWED))
+    return Measurement(bad_mass(target, ledger, epoch, threshold), Real(ALLOWED))
 
 
 def acceptance(rng: np.random.Generator, factor: int = 1, repeat: bool = False) -> Measurement:

@@ -527,6 +527,16 @@ def test_an_acceptance_after_a_word_still_sees_the_first_word():
     assert [e.outcome for e in prefix.epochs] == ["accepted"]
 
 
+def test_a_loop_one_short_tests_a_word_at_every_length_but_the_last():
+    model = family_target("parity:n=3,secret=111,nu=1/10")  # T = 4: the last token tells
+    short, whole = (
+        Run(model, draws=64, corrections=Corrections(every_length=every)) for every in (False, True)
+    )
+    assert {len(e.witness.prefix) for e in whole.epochs if e.witness} == {3}
+    assert [e.outcome for e in short.epochs] == ["accepted"]
+    assert short.epochs[0].validation_entries > 0
+
+
 # -- residuals ------------------------------------------------------------------------------------
 
 

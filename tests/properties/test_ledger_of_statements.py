@@ -42,6 +42,7 @@ WITHOUT_STATEMENT = {
     "slip-one-token-table": "prefixes that are wrong or undefined",
     "slip-early-accept": "prefixes that are wrong or undefined",
     "slip-early-accept-word": "prefixes that are wrong or undefined",
+    "slip-short-loop": "prefixes that are wrong or undefined",
     "lean-hidden-rank": "ranks, bases and rows that differ",
     "lean-stem-progress": "stems that raise no rank",
     "network-and-programs": "logits that differ",

@@ -20,6 +20,7 @@ from properties.claims.slips import (
     ACCEPT_AFTER_A_WORD,
     ONE_FUTURE,
     ONE_TOKEN_TABLE,
+    SHORT_LOOP,
     EveryWord,
     SparseTarget,
     is_stored,
@@ -36,12 +37,14 @@ SLIPS = {
     "slip-one-token-table": ONE_TOKEN_TABLE,
     "slip-early-accept": ACCEPT_AFTER_A_PREFIX,
     "slip-early-accept-word": ACCEPT_AFTER_A_WORD,
+    "slip-short-loop": SHORT_LOOP,
 }
 SMALLEST = {
     "slip-one-future": SparseTarget(2, 2, ()),
     "slip-one-token-table": SparseTarget(2, 2, ()),
     "slip-early-accept": SparseTarget(3, 2, ((((0, 0), 0), 1),)),
     "slip-early-accept-word": SparseTarget(3, 2, ((((0, 1), 0), 1),)),
+    "slip-short-loop": SparseTarget(3, 2, ((((0, 0), 0), 1),)),
 }
 
 
@@ -84,7 +87,9 @@ def test_nothing_smaller_breaks(identifier):
     pytest.fail("the smallest target was not among the tiny ones")
 
 
-@pytest.mark.parametrize("identifier", ["slip-early-accept", "slip-early-accept-word"])
+@pytest.mark.parametrize(
+    "identifier", ["slip-early-accept", "slip-early-accept-word", "slip-short-loop"]
+)
 def test_no_target_of_two_tokens_breaks_an_early_acceptance(identifier):
     entries = [-1, 0, 1]
     for values in product(entries, repeat=3):
@@ -168,7 +173,7 @@ def test_both_printed_tables_together():
 
 
 def test_an_early_acceptance_is_wrong_and_not_undefined():
-    for identifier in ("slip-early-accept", "slip-early-accept-word"):
+    for identifier in ("slip-early-accept", "slip-early-accept-word", "slip-short-loop"):
         target = SMALLEST[identifier].model
         epochs = run_on_every_word(target, SLIPS[identifier])
         assert [e.outcome for e in epochs] == ["accepted"]

@@ -70,7 +70,7 @@ def test_what_is_false_in_print_is_what_the_report_lists():
     assert {s: re.findall(r"\*([\w.-]+)\*", c[2]) for s, c in lists.items()} == {
         "[P] Algorithm 1": [
             *("slip-one-future", "slip-one-token-table"),
-            *("slip-early-accept", "slip-early-accept-word"),
+            *("slip-early-accept", "slip-early-accept-word", "slip-short-loop"),
         ],
         "[P] Lemma 5.7": ["lemma-5.7-printed"],
     }
