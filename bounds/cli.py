@@ -36,13 +36,14 @@ EXPONENTS = "exponents"
 MOST = {
     "copy-ranks": {"tokens": 10**4, "alphabet_size": 10**3},
     "cauchy-ranks": {"bits": 10**4},
-    "clopper-pearson": {"n": 10**6, "failures": 3 * 10**3},
+    "clopper-pearson": {"n": 10**7},
     "hard-teacher": {"copies": 10**3, "strength": 10**3},
     "lemma-5.1": {"w": 10**3, "d": 10**3},
     "lemma-5.2": {"r": 2 * 10**4},
     "lemma-5.2-simple": {"r": 2 * 10**4},
     "lemma-5.9-product": {"horizon": 400},
     "needle": {"length": 10**6},
+    "parameters": {"horizon": 10**6, "rank": 10**4},
 }
 """The largest integers that options take where the work grows with them, by statement."""
 
@@ -192,10 +193,7 @@ def _read(name: str, written: str, annotation: str, most: int | None) -> Any:
             raise InputError(option, written, "true or false")
         return written == "true"
     if annotation == "int":
-        found = parse_integer(written, option)
-        if most is not None and found > most:
-            raise InputError(option, written, f"an integer of at most {most}")
-        return found
+        return parse_integer(written, option, most=most)
     if annotation == "Sequence[int]":
         return [parse_integer(part, option) for part in written.split(",")]
     if annotation.startswith("Sequence"):
@@ -268,9 +266,10 @@ def _theorem(given: Mapping[str, str], as_json: bool) -> None:
     for name in ("T", "k", "d", "epsilon", "delta"):
         if name not in given:
             raise InputError(f"--{name}", ShownAs("missing"), "given")
-    horizon = parse_integer(given["T"], "--T", 1)
+    most = MOST["parameters"]
+    horizon = parse_integer(given["T"], "--T", 1, most["horizon"])
     k = parse_integer(given["k"], "--k", 2)
-    rank = parse_integer(given["d"], "--d", 1)
+    rank = parse_integer(given["d"], "--d", 1, most["rank"])
     epsilon, delta = (decimal(given[x], f"--{x}") for x in ("epsilon", "delta"))
     xi = decimal(given.get("xi", "0"), "--xi")
     alpha = decimal(given.get("alpha", "1"), "--alpha")

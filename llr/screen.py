@@ -68,8 +68,8 @@ def print_json(value: object) -> None:
     click.echo(json.dumps(value))
 
 
-def parse_integer(written: str, argument: str, least: int = 0) -> int:
-    """Return an integer of at least ``least``, or raise InputError."""
+def parse_integer(written: str, argument: str, least: int = 0, most: int | None = None) -> int:
+    """Return an integer from ``least`` to ``most``, or raise InputError."""
     digits = written.strip()
     if not (digits.isascii() and digits.isdigit()):
         raise InputError(argument, written, f"an integer of at least {least}")
@@ -77,6 +77,8 @@ def parse_integer(written: str, argument: str, least: int = 0) -> int:
         raise InputError(argument, written, f"an integer of at most {MAX_DIGITS} digits")
     if int(digits) < least:
         raise InputError(argument, written, f"an integer of at least {least}")
+    if most is not None and int(digits) > most:
+        raise InputError(argument, written, f"an integer of at most {most}")
     return int(digits)
 
 

@@ -10,6 +10,7 @@ import time
 from fractions import Fraction
 from itertools import product
 from random import Random
+from statistics import median
 
 import numpy as np
 import pulp
@@ -131,9 +132,9 @@ def first_phase(equations, right, seconds=float("inf")):
     second phase, which would minimise nothing, has nothing to do.
 
     Raises:
-        OutOfTimeError: it takes longer than ``seconds``.
+        OutOfTimeError: it takes longer than ``seconds`` of a processor.
     """
-    end = time.perf_counter() + seconds
+    end = time.process_time() + seconds
     n = len(equations[0])
     rows = []
     for row, value in zip(equations, right, strict=True):
@@ -166,7 +167,7 @@ def first_phase(equations, right, seconds=float("inf")):
                 for j, x in enumerate(rows[leaving]):
                     if x:
                         other[j] -= factor * x
-            if time.perf_counter() > end:
+            if time.process_time() > end:
                 raise OutOfTimeError
         basis[leaving] = entering
     if costs[-1] != 0:
@@ -246,12 +247,14 @@ def by_cbc(table, prefix):
 
 def test_exact_programs_no_slower_than_cbc_and_100_times_a_fraction_simplex(benchmark, setting):
     table, prefixes = setting
-    spent = {"cold": [], "cbc": [], "each": []}
+    spent = {"cold": [], "busy": [], "cbc": [], "each": []}
 
     def run():
         # they take turns, so that a busy machine slows all
         prefix = prefixes[len(spent["cold"])]
+        began = time.process_time()
         taken, solution = seconds(lambda: ExactChainProgram(table).solution(prefix))
+        spent["busy"].append(time.process_time() - began)
         spent["cold"].append(taken)
         taken, (status, _) = seconds(lambda: by_cbc(table, prefix))
         spent["cbc"].append(taken)
@@ -270,11 +273,12 @@ def test_exact_programs_no_slower_than_cbc_and_100_times_a_fraction_simplex(benc
     ours = [Fraction(int(x.p), int(x.q)) for c in solution.coefficients[1:] for x in c]
     assert satisfied(equations, right, ours)
     lost = False
-    started = time.perf_counter()
+    ours_busy = median(spent["busy"])
+    started = time.process_time()
     try:
-        first_phase(equations, right, seconds=LEAST_SPEED_UP * max(spent["cold"]))
+        first_phase(equations, right, seconds=LEAST_SPEED_UP * ours_busy)
     except OutOfTimeError:
-        lost = True  # it had a hundred times our longest time, and did not end
+        lost = True  # it had a hundred times what ours takes of a processor, and did not end
     benchmark.extra_info.update(
         {
             "size": "T=16,k=4,d=10; 10 histories and 20 futures per cut",
@@ -284,7 +288,8 @@ def test_exact_programs_no_slower_than_cbc_and_100_times_a_fraction_simplex(benc
             "our_seconds_per_prefix": min(spent["each"]),
             "cbc_seconds": min(spent["cbc"]),
             "cbc_over_ours": min(spent["cbc"]) / cold,
-            "fraction_simplex_stopped_after_seconds": time.perf_counter() - started,
+            "our_processor_seconds": ours_busy,
+            "fraction_simplex_stopped_after_processor_seconds": time.process_time() - started,
         }
     )
     assert (len(ours), len(right)) == (134, 280)

@@ -371,10 +371,23 @@ def test_an_option_whose_work_would_not_end_has_a_limit(statement, name, most):
         ["hard-teacher", "--copies", "1000", "--strength", "1000"],
         ["copy-ranks", "--tokens", "10000", "--alphabet-size", "2"],
         ["cauchy-ranks", "--bits", "10000"],
+        ["clopper-pearson", "--n", "10000000", "--failures", "9999999", "--delta", "0.05"],
+        [
+            *("parameters", "--horizon", "1000000", "--alphabet-size", "2", "--rank", "10000"),
+            *("--epsilon", "0.1", "--delta", "0.1", "--tolerant", "true"),
+        ],
     ],
 )
 def test_the_largest_sizes_end(arguments):
     call(*arguments)
+
+
+@pytest.mark.parametrize(("option", "most"), [("--T", 10**6), ("--d", 10**4)])
+def test_the_query_table_has_the_limits_of_its_parameters(option, most):
+    given = {"--T": "8", "--k": "2", "--d": "4", "--epsilon": "0.1", "--delta": "0.1"}
+    given[option] = str(most + 1)
+    line = refused("theorem-5.11", *(x for pair in given.items() for x in pair))
+    assert line == f"Error: {option} must be an integer of at most {most}, not '{most + 1}'"
 
 
 # -- the query table ----------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from fractions import Fraction
 from itertools import pairwise, product
 from math import comb
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import mpmath
 import pytest
-from flint import fmpq
+from flint import ctx, fmpq
 
 import llr
 from bounds import (
@@ -24,6 +25,7 @@ from bounds import (
     transfer,
     validation,
 )
+from bounds.binomial import tail_ball
 from llr.models.families import generic_cut_ranks
 from llr.models.logits import probability_ranks
 from llr.numbers import balls
@@ -856,6 +858,36 @@ def test_the_binomial_tail_of_many_trials(n, most):
             for i in range(most + 1)
         ),
     )
+
+
+@pytest.mark.parametrize("p", ["1/2", "1/99", "97/99"])
+def test_balls_of_the_binomial_tail_hold_it(p):
+    chance = parse(p)
+    for n in (1, 2, 7, 60, 500):
+        for most in {0, n // 99, n // 2, n - 1} & set(range(n)):
+            exact = validation.binomial_tail(n, most, chance)
+            for bits in (64, 200):
+                with ctx.workprec(bits):
+                    found = tail_ball(n, most, chance)
+                assert found.overlaps(exact.ball(1000))
+                assert found.rel_accuracy_bits() > bits - 24
+
+
+def test_balls_of_the_binomial_tail_leave_most_terms_out():
+    began = time.process_time()
+    with ctx.workprec(64):
+        found = tail_ball(10**9, 5 * 10**8 - 10**5, fmpq(1, 2))
+    assert time.process_time() - began < 10  # 5 * 10^8 terms would take minutes
+    # 6.32 standard deviations below the mean
+    assert 1.2e-10 < float(found) < 1.3e-10
+
+
+@pytest.mark.parametrize(("n", "most"), [(1, 0), (9, 4), (40, 7), (300, 160)])
+def test_a_tail_that_balls_cannot_tell_from_the_risk_is_compared_exactly(n, most):
+    tail = validation.binomial_tail(n, most, fmpq(1, 2)).exact
+    for shift, wanted in ((0, False), (1, False), (-1, True)):
+        risk = Real(tail + shift * fmpq(1, 2**400))
+        assert validation.tail_exceeds(n, most, fmpq(1, 2), risk) is wanted
 
 
 def mp_upper_limit(n, failures, delta):

@@ -1,5 +1,6 @@
 """Remarks 5.8 and 5.9, Corollary 5.15 and Theorem 5.14 as procedures, end to end."""
 
+from dataclasses import replace
 from fractions import Fraction
 from itertools import product
 
@@ -16,7 +17,16 @@ from llr.numbers.balls import Real
 from llr.oracles.access import SampledOracle
 from properties.claim import search
 from properties.claims.statistics import RANK_RISK, asked_entries
-from properties.claims.theorem import Approximate, crowded, rank_errors, recalling
+from properties.claims.theorem import (
+    Approximate,
+    Promise,
+    crowded,
+    promise,
+    promise_one_epoch,
+    promise_starved,
+    rank_errors,
+    recalling,
+)
 from properties.procedures import (
     BooleanOracle,
     SpanLaws,
@@ -250,3 +260,32 @@ def test_many_words_hit_what_the_union_bound_counts():
     assert all(found.bound == runs[0].bound for found in runs)
     tightened = [asked_entries(np.random.default_rng([9, n]), fmpq(3, 25)) for n in range(600)]
     assert 0.3 < sum(not found.holds() for found in tightened) / 600 < 0.45
+
+
+# -- Theorem 5.11 ---------------------------------------------------------------------------------
+
+
+def copied(seed):
+    """What the theorem promises of two copied tokens, of which one word teaches too little."""
+    target = llr.target("copy:n=2,k=2")
+    return Promise(target, fmpq(1, 10), fmpq(1, 4), fmpq(0), tolerant=False, seed=seed)
+
+
+@pytest.mark.parametrize(("seed", "accepted"), [(0, True), (1, True), (2, False)])
+def test_the_promise_excuses_the_bad_luck_that_delta_is_for(seed, accepted):
+    def one_word_each(parameters):
+        return replace(parameters, words=1, draws=1)
+
+    starved = promise_starved(copied(seed))
+    assert not starved.holds()
+    assert (starved.measured < 1) is accepted
+    assert promise(copied(seed), one_word_each).measured == 0
+
+
+def test_the_promise_does_not_excuse_a_run_that_had_no_bad_luck():
+    assert promise_one_epoch(copied(0)).measured == 1  # it ends with a witness: no luck in that
+
+    def every_mass_allowed(parameters):
+        return replace(parameters, words=1, draws=1, p=fmpq(1))
+
+    assert not promise(copied(0), every_mass_allowed).holds()
