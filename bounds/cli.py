@@ -41,7 +41,7 @@ MOST = {
     "lemma-5.1": {"w": 10**3, "d": 10**3},
     "lemma-5.2": {"r": 2 * 10**4},
     "lemma-5.2-simple": {"r": 2 * 10**4},
-    "lemma-5.9-product": {"horizon": 400},
+    "lemma-5.9-product": {"horizon": 10**5},
     "needle": {"length": 10**6},
     "parameters": {"horizon": 10**6, "rank": 10**4},
 }

@@ -7,6 +7,7 @@ from fractions import Fraction
 
 from bounds.softmax import tanh_of_half
 from bounds.statement import require, statement
+from llr.numbers import balls
 from llr.numbers.balls import Number, Real, total
 
 
@@ -69,10 +70,8 @@ def transfer_product(horizon: int, p_bad: Number, g: Number, xi: Number) -> Real
     """
     p, threshold, noise = Real.of(p_bad), Real.of(g), Real.of(xi)
     _check("lemma-5.9-product", horizon, p, threshold, noise)
-    together = Real.of(1)
-    for t in range(horizon):
-        together = together * (1 - tanh_of_half(threshold * max(0, t - 1) + noise))
-    return p + (1 - together)
+    gaps = (threshold * max(0, t - 1) + noise for t in range(horizon))
+    return p + (1 - balls.product(1 - tanh_of_half(gap) for gap in gaps))
 
 
 @statement(

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, ROUND_FLOOR, Context, Decimal
 from fractions import Fraction
-from math import inf, isinf
+from math import inf, isinf, prod
 from typing import TypeAlias, TypeVar, Union
 
 from flint import arb, ctx, fmpq, fmpz
@@ -368,6 +368,16 @@ def total(terms: Iterable[Number]) -> Real:
     if not rough:
         return Real(exact)
     return Real(lambda: sum((r.ball() for r in rough), arb(exact)))
+
+
+def product(factors: Iterable[Number]) -> Real:
+    """Return the product of the factors; exact if all of them are, or one of them is zero."""
+    reals = [Real.of(f) for f in factors]
+    exact = prod((r.exact for r in reals if r.exact is not None), start=ONE)
+    rough = [r for r in reals if r.exact is None]
+    if not rough or exact == 0:
+        return Real(exact)
+    return Real(lambda: prod((r.ball() for r in rough), start=arb(exact)))
 
 
 def nearest_float(x: Real) -> float:

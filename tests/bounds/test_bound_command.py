@@ -367,7 +367,7 @@ def test_an_option_whose_work_would_not_end_has_a_limit(statement, name, most):
         ["lemma-5.2", "--n", "4096", "--r", "20", "--eta", "1e-9999"],
         ["lemma-5.2-simple", "--n", "9" * 18, "--r", "20000", "--eta", "0.1"],
         ["needle", "--length", "1000000"],
-        ["lemma-5.9-product", "--horizon=400", "--p-bad=0.01", "--g=1e-9", "--xi=0.001"],
+        ["lemma-5.9-product", "--horizon=100000", "--p-bad=0.01", "--g=1e-9", "--xi=0.001"],
         ["hard-teacher", "--copies", "1000", "--strength", "1000"],
         ["copy-ranks", "--tokens", "10000", "--alphabet-size", "2"],
         ["cauchy-ranks", "--bits", "10000"],

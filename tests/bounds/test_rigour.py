@@ -79,6 +79,7 @@ floats = SimpleNamespace(
     exp=lambda x: Float(math.exp(Float.of(x).value)),
     log=lambda x: Float(math.log(Float.of(x).value)),
     root=lambda x, degree: Float(Float.of(x).value ** (1 / degree)),
+    product=lambda factors: math.prod(factors, start=Float(1.0)),
 )
 
 

@@ -531,6 +531,19 @@ def test_decimals_of_very_small_and_large_ends():
 # -- sums, maxima, precision loops --------------------------------------------------------------
 
 
+def test_product_is_exact_for_rationals_and_where_a_factor_is_zero():
+    assert balls.product([]).exact == 1
+    assert balls.product([3, "1/2", Fraction(-1, 3), fmpq(2)]).exact == -1
+    assert balls.product([balls.exp(1), 0]).exact == 0
+    assert balls.product(iter([Real.of(1), 2])).exact == 2
+
+
+def test_product_of_many_factors():
+    found = balls.product([balls.exp(fmpq(1, 10**4))] * 10**4 + [2])
+    assert found.exact is None
+    assert abs(found / 2 - balls.exp(1)) < fmpq(1, 10**30)
+
+
 def test_total_is_exact_for_rationals():
     assert balls.total([]).exact == 0
     assert balls.total([1, "1/2", Fraction(-1, 3), fmpq(2)]).exact == fmpq(19, 6)

@@ -99,7 +99,7 @@ def test_the_three_answers_come_first(read):
         assert f"#{name}" in read.links
     assert "lemma-5.3" in read.text("tightest")
     false = read.text("false")
-    assert "5 printed steps" in false
+    assert "6 printed steps" in false
     assert "Z in [0, 1]: Pr(Z ≥ E Z) ≥ E Z" in false
     assert "values = (1/4, 1)" in false
     assert "corrected: lemma-5.7" in false
