@@ -355,10 +355,10 @@ def test_a_rare_difference_is_not_zero():
 
 
 def test_a_long_spike_is_quick():
-    start = time.perf_counter()
+    start = time.process_time()
     found = total_variation(spike(40), UniformModel(2, 40))
     divergent = kl_divergence(spike(40), UniformModel(2, 40)).enclosure(Fraction(1, 10**30))
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
     assert found.nodes < 2000
     with mpmath.workdps(50):
         rare = 1 / (1 + mpmath.exp(80))

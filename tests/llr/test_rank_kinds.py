@@ -133,12 +133,12 @@ def test_mixed_rank_of_models_that_are_no_isans():
 
 
 def test_mixed_ranks_of_large_isans():
-    start = time.perf_counter()
+    start = time.process_time()
     # L = 7: rows of rank 1 + 2 + 6 * 3, below the 2^5 - 1 columns; L = 8: 2^4 - 1 columns
     assert mixed_rank(random_isan(12, 2, 3)) == 21
     assert mixed_rank(noisy_parity(30, "10" * 15, "1/10")) == 1
     assert mixed_rank(cauchy_teacher(8)) == 2
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_mixed_rank_of_a_large_model_is_refused_before_the_work():
@@ -197,9 +197,9 @@ def test_probability_rank_of_copy_is_k_to_the_n(n, k):
 
 def test_probability_ranks_count_states_once():
     """A model of 2^16 histories in one state is ranked at once."""
-    start = time.perf_counter()
+    start = time.process_time()
     assert probability_ranks(UniformModel(2, 16)) == (1,) * 16
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
 
 
 def test_probability_ranks_of_uniform_models_in_any_unit():
