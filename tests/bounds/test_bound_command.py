@@ -359,6 +359,11 @@ def test_an_option_whose_work_would_not_end_has_a_limit(statement, name, most):
     assert line == f"Error: {option} must be an integer of at most {most}, not '{most + 1}'"
 
 
+def test_limits_are_of_options_that_exist():
+    for statement, limits in MOST.items():
+        assert set(limits) <= set(inspect.signature(STATEMENTS[statement].function).parameters)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -354,9 +354,10 @@ def test_what_works_does_work_just_below_failing():
     solve(xi=second.value.works)
 
 
-def test_advice_on_a_coarse_rank_alone():
+@pytest.mark.parametrize("xi", [1, 2, 4])
+def test_advice_on_a_coarse_rank_alone(xi):
     with pytest.raises(CoarseOracleError) as caught:
-        solve(xi=1, xi_true=0)
+        solve(xi=xi, xi_true=0)
     works = caught.value.works
     assert works > 0
     assert broken(solve(xi=works, xi_true=0), scan_lam=False) == set()
@@ -368,7 +369,8 @@ def test_advice_on_a_coarse_truth_alone_can_be_followed():
         solve(xi=0, xi_true=1)
     works = caught.value.works
     assert works > 0
-    assert "xi_true" in str(caught.value)
+    assert "(xi_true = " in str(caught.value)
+    assert str(caught.value).endswith("xi_true = 1")
     solve(xi=0, xi_true=works)
     with pytest.raises(CoarseOracleError):
         solve(xi=0, xi_true=works * fmpq(9, 8))

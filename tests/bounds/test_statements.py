@@ -392,6 +392,7 @@ VIOLATIONS = [  # good arguments, the bad ones, the hypothesis named
         "0 <= f <= n, n >= 1",
     ),
     ("clopper-pearson", {"n": 3, "failures": 1, "delta": "1/2"}, {"delta": 0}, "0 < delta < 1"),
+    ("clopper-pearson", {"n": 3, "failures": 1, "delta": "1/2"}, {"delta": 1}, "0 < delta < 1"),
     ("attempts", CEILINGS[3][1], {"attempt": 0}, "j >= 1"),
     ("attempts", CEILINGS[3][1], {"delta": 1}, "0 < delta < 1"),
     ("attempts", CEILINGS[3][1], {"delta": 0}, "0 < delta < 1"),
@@ -1174,6 +1175,11 @@ def test_a_root_from_above(square, bits):
         assert found * found <= square * (1 + fmpq(1, 1 << bits)) ** 2
     step = fmpq(1, 1 << bits)
     assert found == 0 or (found - step) * (found - step) < square + step * step
+
+
+def test_a_rational_root_is_its_own_root_from_above():
+    for root in (fmpq(0), fmpq(1), fmpq(3, 2), fmpq(7, 16)):
+        assert theorem.rational_root_above(root * root) == root
 
 
 @pytest.mark.parametrize(("horizon", "k", "d", "c"), [(3, 2, 1, 1), (5, 3, 4, "7/2"), (9, 2, 2, 2)])

@@ -57,7 +57,7 @@ def table_of(model, arithmetic=EXACT, slack=None, rank=None, seed=0):
     return table, ledger
 
 
-def boxed_learner(model):
+def boxed_learner(model, threshold=fmpq(0)):
     """Return an exact learner that keeps coefficients in the box, and wants 20 words to pass."""
     k, horizon = model.alphabet_size, model.horizon
     return LeanLearner(
@@ -66,7 +66,7 @@ def boxed_learner(model):
         horizon=horizon,
         unit=model.unit,
         arithmetic=EXACT,
-        schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
+        schedule=LeanSchedule(threshold, fmpq(0), fmpq(0), True, lambda attempt: 20, 50),
         rng=np.random.default_rng(0),
     )
 
@@ -308,6 +308,26 @@ def test_an_exchange_is_of_the_largest_coefficient_whatever_its_sign():
     assert learner.repair({(2, 0): 1}).exchanges == 1
     assert learner.table.histories[1] == [(0,), (2,)]
     assert EXACT.rows(learner.table.transitions[0])[1] == (fmpq(1, 8), fmpq(-1, 8))
+
+
+def test_batches_that_pass_double_until_enough_words_have_passed():
+    epochs = list(boxed_learner(family_target("isan:T=4,k=2,d=2")).epochs())
+    assert [e.outcome for e in epochs] == [*["passed"] * 4, "accepted"]
+    assert [e.words for e in epochs] == [1, 2, 4, 8, 5]
+    assert [e.passed for e in epochs] == [1, 3, 7, 15, 20]
+
+
+@pytest.mark.parametrize(("off", "disproved"), [(fmpq(3, 10), False), (fmpq(31, 100), True)])
+def test_a_relation_may_be_off_by_a_threshold_for_its_row_and_each_coefficient(
+    monkeypatch, off, disproved
+):
+    learner = boxed_learner(family_target("isan:T=3,k=2,d=2"), threshold=fmpq(1, 10))
+    learner.table.build(np.random.default_rng(0))
+    monkeypatch.setattr(learner, "_path", lambda prefix: [(fmpq(1), fmpq(-1))])
+    monkeypatch.setattr(
+        learner, "_estimate", lambda s, c, prefix: [x - off for x in learner._ledger.row(prefix)]
+    )
+    assert learner._disproof((0,)) == ((0,) if disproved else None)
 
 
 def test_batches_are_few():

@@ -773,3 +773,4 @@ def test_stages_are_told_by_name():
     Run(family_target("isan:T=4,k=2,d=2"), tell=lambda *stage: told.append(stage))
     assert {name for name, _, _ in told} == {"spanners, cuts", "distinct fresh words passed"}
     assert all(0 <= done <= total for _, done, total in told)
+    assert [x[1:] for x in told if x[0] == "spanners, cuts"][:3] == [(0, 3), (1, 3), (2, 3)]
