@@ -31,12 +31,13 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.setattr(properties.costs, "HORIZONS", (4,))
 
 
-def after_the_first():
-    """Wait for some line of a claim in the file, if there is one: the last never ends first."""
-    for _ in range(1000):
-        if not Path("r").exists() or '"claim"' in Path("r").read_text():
+def until_kept(name):
+    """Wait for the line of a claim in the file."""
+    for _ in range(3000):
+        if f'"claim": "{name}"' in Path("r").read_text():
             return
         time.sleep(0.01)
+    raise AssertionError(name)
 
 
 @pytest.fixture(autouse=True)
@@ -48,8 +49,6 @@ def tried(monkeypatch):
         def check(n: int) -> Measurement:
             with Path("tried").open("a") as file:
                 file.write(name + "\n")
-            if name == "three":
-                after_the_first()
             return Measurement.of(n, limit)
 
         return Claim(name, "n is small", "here", "printed", lambda: st.integers(0, 100), check,
@@ -102,7 +101,16 @@ def test_an_interrupted_run_ends_as_one_that_was_not(jobs, tried, monkeypatch):
     whole = verify("--jobs", jobs)
     listed = verify("--jobs", jobs, "--json").stdout
     tried()
+    claims = dict(properties.cli.CLAIMS)
+
+    def late(n: int) -> Measurement:
+        until_kept("one")
+        return claims["three"].check(n)
+
     with monkeypatch.context() as patch:
+        patch.setattr(
+            properties.cli, "CLAIMS", {**claims, "three": replace(claims["three"], check=late)}
+        )
         stop_after(patch, "one")
         found = verify("--jobs", jobs, "--resume", "r", code=3)
     done = [x["claim"] for x in lines(Path("r").read_text())[1:]]
