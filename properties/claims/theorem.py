@@ -138,15 +138,21 @@ def promise(
     assert found.distance.value is not None
     measured = found.distance.value if found.accepted else Real.of(1)
     result = Measurement(measured, Real(p.epsilon))
-    if result.holds() or whatever_is_missed or not unlucky(found, asked[0], epochs, p.target):
+    if result.holds() or whatever_is_missed or not unlucky(found, asked[0], epochs[-1], p.target):
         return result
     return Measurement.of(0, p.epsilon)
 
 
-def unlucky(run: TheoremRun, oracle: LogitOracle, epochs: list[Epoch], target: Isan) -> bool:
+def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: Isan) -> bool:
     """True if fresh words missed a bad mass above p, or too many epochs were infeasible.
 
     That is, more than leave, of the K, one for each witness and one to accept.
+
+    Args:
+        run: a literal run.
+        oracle: the one that it asked.
+        last: its last epoch.
+        target: the true model.
     """
     parameters = run.parameters
     if not run.accepted:
@@ -155,7 +161,7 @@ def unlucky(run: TheoremRun, oracle: LogitOracle, epochs: list[Epoch], target: I
     if parameters.g is None:
         return False
     ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
-    return bad_mass(target, ledger, epochs[-1], parameters.g) > parameters.p
+    return bad_mass(target, ledger, last, parameters.g) > parameters.p
 
 
 def promise_starved(p: Promise) -> Measurement:
