@@ -86,6 +86,15 @@ class FarResidualsSkipped(Residuals):
                 yield s, future, residual
 
 
+class NearResidualsSkipped(Residuals):
+    """Tests r = t + 1 alone."""
+
+    def new(self, prefix, solution):
+        for s, future, residual in super().new(prefix, solution):
+            if s - 1 + len(future) > len(prefix):
+                yield s, future, residual
+
+
 LEARNERS = [
     Piece(
         "one initial future",
@@ -115,6 +124,13 @@ LEARNERS = [
         "acceptance",
         {"llr.learning.printed.Residuals": FarResidualsSkipped},
         target(3, 2, 1, **ACCEPTING),
+    ),
+    Piece(
+        "near residuals skipped",
+        "tests r = t + 1 alone: all that the transfer bound needs, but a longer program may differ",
+        "acceptance",
+        {"llr.learning.printed.Residuals": NearResidualsSkipped},
+        target(4, 2, 2, **ACCEPTING),
     ),
     Piece(
         "last token skipped",
