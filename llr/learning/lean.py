@@ -195,7 +195,7 @@ class LeanLearner:
             wanted = self._schedule.validation_draws(attempt)
             passed = sum(self.words.values())
             drawn = min(batch, wanted - passed)
-            words = self._draw(drawn)
+            words = self.draw(drawn)
             repairs = self.repair(words)
             if repairs.any:
                 self._changed()
@@ -217,7 +217,7 @@ class LeanLearner:
         """Draw fresh words for a table that nothing will change any more."""
         wanted = self._schedule.validation_draws(attempt)
         self._tell("fresh words to measure the model on", 0, 0)
-        self.words = self._draw(wanted)
+        self.words = self.draw(wanted)
         return LeanEpoch(number, attempt, wanted, 0, "measured", (), 0, 0)
 
     def _epoch(
@@ -241,7 +241,7 @@ class LeanLearner:
         self.words = {}
         self.learning_prefixes = self._ledger.counts.distinct_prefixes
 
-    def _draw(self, n: int) -> dict[Word, int]:
+    def draw(self, n: int) -> dict[Word, int]:
         """Draw n words; a layer of their prefix tree is one batch."""
         self._ledger.counts.words += n
         drawn = draw_tree(

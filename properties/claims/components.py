@@ -1,13 +1,11 @@
-"""Claims about components that every run rests on: logits, ledger, noise, samplers, parameters."""
+"""Claims about components that every run rests on: logits, ledger, noise, programs, parameters."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
-import numpy as np
 from flint import fmpq
 from hypothesis import assume
 from hypothesis import strategies as st
@@ -25,7 +23,6 @@ from llr.numbers.balls import Real, total
 from llr.numbers.rational import RationalRow
 from llr.numbers.units import LN2, NAT
 from llr.oracles.ledger import Counts, Ledger
-from llr.oracles.sampling import Thresholds, split
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.claims.spanners import whole_program_feasible
@@ -240,61 +237,6 @@ def distances(pair: tuple[TabulatedModel, TabulatedModel], *, swapped: bool = Fa
     )
 
 
-# -- samplers -----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Draws:
-    """A row of integer logits in units of ln 2, and 64-bit integers next to its thresholds."""
-
-    row: tuple[int, ...]
-    near: tuple[tuple[int, int], ...]
-
-
-@st.composite
-def draws(draw: DrawFn) -> Draws:
-    """Return rows of 2 to 4 logits, and up to three draws at most 2 away from some threshold."""
-    row = draw(st.lists(st.integers(0, 6), min_size=2, max_size=4).map(tuple))
-    place = st.tuples(st.integers(0, len(row) - 2), st.integers(-2, 2))
-    return Draws(row, tuple(draw(st.lists(place, min_size=1, max_size=3))))
-
-
-class Scripted(np.random.Generator):
-    """A generator whose 64-bit integers are written down beforehand."""
-
-    def __init__(self, script: Sequence[int]) -> None:
-        super().__init__(np.random.PCG64(0))
-        self._script = iter(script)
-
-    def integers(self, *args: Any, size: Any = None, **options: Any) -> Any:
-        """Return the next integers of the script."""
-        return np.array([next(self._script) for _ in range(size)], dtype=np.uint64)
-
-
-def sampled(instance: Draws, late: int = 0) -> Measurement:
-    """Count the draws that fall on the wrong token.
-
-    Token a takes the integers from round(2^64 F(a - 1)) up to, not with, round(2^64 F(a)), F the
-    cumulative probabilities.
-
-    Args:
-        instance: a row and draws.
-        late: sabotage: every interval starts so much later.
-    """
-    weights = [2**x for x in instance.row]
-    ends = []
-    for a in range(1, len(weights)):
-        share = Fraction(sum(weights[:a]), sum(weights))
-        ends.append(int(share * (1 << 64) + Fraction(1, 2)) + late)
-    script = [ends[j] + shift for j, shift in instance.near]
-    expected = [0] * len(weights)
-    for u in script:
-        expected[sum(u >= end for end in ends)] += 1
-    thresholds = Thresholds(LN2, EXACT)(EXACT.row([fmpq(x) for x in instance.row]))
-    counts = split([len(script)], [thresholds], Scripted(script))[0]
-    return Measurement.of(sum(x != y for x, y in zip(counts, expected, strict=True)))
-
-
 # -- chain programs and Algorithm 2 -------------------------------------------------------------
 
 
@@ -458,15 +400,6 @@ CLAIMS = (
         distances,
         (Twin("KL of Q from P", lambda pair: distances(pair, swapped=True)),),
         examples=60,
-    ),
-    Claim(
-        "sampler",
-        "a 64-bit draw falls on token a iff it lies between the rounded cumulative probabilities",
-        "sample oracle, correctly rounded",
-        "sharpened",
-        draws,
-        sampled,
-        (Twin("intervals start one later", lambda i: sampled(i, 1)),),
     ),
     Claim(
         "program-order",

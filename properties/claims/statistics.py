@@ -28,7 +28,7 @@ from llr.learning.certificate import certify
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule
 from llr.learning.printed import Epoch, PrintedLearner, Schedule
 from llr.learning.table import Cut, read_rows
-from llr.models.base import LanguageModel, TabulatedModel, Word, words
+from llr.models.base import LanguageModel, TabulatedModel, UniformModel, Word, words
 from llr.models.families import copy, fourier_sparse, noisy_parity, random_isan
 from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT
@@ -229,10 +229,40 @@ def learned(rng: np.random.Generator, repeat: bool = False) -> Measurement:
     return _bad_mass(target, result.ledger, epochs[-1], threshold)
 
 
-def lean_accepted(rng: np.random.Generator, factor: int = 1) -> Measurement:
+@cache
+def biased_conjunction(bits: int) -> TabulatedModel:
+    """Return n tokens that are 1 with probability 4/5, then a label that depends on all of them.
+
+    Words of uniform tokens would rarely show what the label depends on.
+    """
+    return TabulatedModel(
+        2,
+        bits + 1,
+        {
+            p: [0, 2 if t < bits else 4 * (sum(p) == bits)]
+            for t in range(bits + 1)
+            for p in words(2, t)
+        },
+        LN2,
+    )
+
+
+class UniformWords(LeanLearner):
+    """Sabotage: draws its words from uniform tokens."""
+
+    def draw(self, n: int) -> dict[Word, int]:
+        """Return n words of uniform tokens."""
+        return dict(ModelWords(UniformModel(2, self._horizon)).draw(n, self._horizon, self._rng))
+
+
+def lean_accepted(
+    rng: np.random.Generator, factor: int = 1, learning: type[LeanLearner] = LeanLearner
+) -> Measurement:
     """Measure the mass of wrong words of the network that the lean learner accepts, against p."""
-    target = conjunction(int(rng.integers(3, 6)))
-    learner = LeanLearner(
+    target: LanguageModel = (
+        conjunction(int(rng.integers(3, 6))) if rng.integers(2) else biased_conjunction(4)
+    )
+    learner = learning(
         Ledger(ModelOracle(target), 2, target.horizon, EXACT),
         alphabet_size=2,
         horizon=target.horizon,
@@ -568,7 +598,10 @@ _DECLARED = (
         "end-to-end validation (exact binomial)",
         "sharpened",
         lean_accepted,
-        (Twin("a third of the fresh words", lambda g: lean_accepted(g, 3)),),
+        (
+            Twin("a third of the fresh words", lambda g: lean_accepted(g, 3)),
+            Twin("words of uniform tokens", lambda g: lean_accepted(g, learning=UniformWords)),
+        ),
         Trials(ACCEPTANCE_RISK, 500),
         ("lemma-5.7-sharp",),
     ),

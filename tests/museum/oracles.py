@@ -142,14 +142,14 @@ SAMPLERS = [
         "split with ties to the left",
         "u > threshold for u >= threshold: one draw in 2^64 on the wrong token",
         "sampler",
-        {"properties.claims.components.split": ties_to_the_left},
+        {"properties.claims.drawing.split": ties_to_the_left},
         whole("k", "draws", smallest=(2, 1), measure=lambda i: (len(i.row), len(i.near))),
     ),
     Piece(
         "thresholds one too large",
         "cumulative probabilities rounded up and raised again; no test of frequencies sees 2^-64",
         "sampler",
-        {"properties.claims.components.Thresholds": OneMore},
+        {"properties.claims.drawing.Thresholds": OneMore},
         whole("k", "draws", smallest=(2, 1), measure=lambda i: (len(i.row), len(i.near))),
     ),
 ]
