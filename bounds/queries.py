@@ -107,10 +107,15 @@ def query_count(
     "counting-limit",
     mark="sharpened",
     source="dimension count of time-varying ISANs",
-    summary="calls >= (sum_{t<T} k r_t r_{t+1} + sum_t (k-1) r_t - sum_{t>=2} r_t^2) / (k-1)",
+    summary=(
+        "logits of cut ranks r_t: in k - 1 times as many dimensions at most as"
+        " (sum_{t<T} k r_t r_{t+1} + sum_t (k-1) r_t - sum_{t>=2} r_t^2) / (k-1)"
+    ),
 )
 def counting_limit(alphabet_size: int, cut_ranks: Sequence[int]) -> fmpq:
-    """Return free parameters over numbers per call: about how many calls any learner needs.
+    """Bound the dimension of the logits of these cut ranks, over the numbers that a call returns.
+
+    About so many calls any learner needs.
 
     A time-varying ISAN with cut ranks r_1 = 1, r_2, ..., r_T has
     sum_{t<T} k r_t r_{t+1} + sum_t (k-1) r_t - sum_{t>=2} r_t^2 free parameters: transitions and

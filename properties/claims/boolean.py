@@ -144,6 +144,7 @@ CLAIMS = (
         labels_exactly,
         (Twin("any input bits", labels_exactly, labelled_pairs),),
         statements=("corollary-5.15-inputs",),
+        sharp=True,
         examples=200,
     ),
     Claim(

@@ -373,6 +373,7 @@ CLAIMS = (
             Twin("r <= t", lambda s: residual_tests(s, last=lambda t: t)),
         ),
         statements=("lemma-5.10",),
+        sharp=True,
         examples=60,
     ),
     Claim(

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 import time
+from dataclasses import replace
 from fractions import Fraction
 
 import mpmath
 import pytest
 from flint import arb, ctx, fmpq
 
-from bounds import STATEMENTS, queries, softmax, spanner
+from bounds import STATEMENTS, boolean, queries, softmax, spanner
 from bounds.potential import elliptic_potential
 from llr.errors import InputError
 from llr.numbers import balls
@@ -145,6 +146,44 @@ def test_a_claim_that_does_not_evaluate_it_says_nothing(monkeypatch):
 def test_a_count_that_is_one_too_small_is_refuted():
     found = check_bound("counting-limit", lambda k, ranks: queries.counting_limit(k, ranks) - 1)
     assert found.refuted
+
+
+def more_of_everything(*args, **named):
+    found = queries.query_count(*args, **named)
+    return queries.QueryCount(*(1 + count for count in vars(found).values()))
+
+
+def doubled(total_variation, inputs):
+    return 2 * boolean.label_error_of_inputs(total_variation, inputs)
+
+
+def one_more(alphabet_size, cut_ranks):
+    return 1 + queries.counting_limit(alphabet_size, cut_ranks)
+
+
+@pytest.mark.parametrize(
+    ("identifier", "larger"),
+    [
+        ("lemma-5.10", more_of_everything),
+        ("corollary-5.15-inputs", doubled),
+        ("counting-limit", one_more),
+    ],
+)
+def test_a_larger_bound_than_ours_is_not_refuted(monkeypatch, identifier, larger):
+    """Claims that say that ours is attained are not asked."""
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    assert any(c.sharp for c in CLAIMS.values() if identifier in c.statements) or larger is one_more
+    assert check_bound(identifier, larger).verdict == "not refuted"
+
+
+def test_words_one_too_few_are_refuted_though_their_number_is_exact(monkeypatch):
+    monkeypatch.setattr(module, "ROUNDS", 1)
+
+    def fewer(*args, **named):
+        found = queries.query_count(*args, **named)
+        return replace(found, words=max(0, found.words - 1))
+
+    assert check_bound("lemma-5.10", fewer).claim == "lemma-5.10-draws"
 
 
 def test_both_sides_of_a_statement_may_be_given():
