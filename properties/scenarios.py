@@ -141,14 +141,20 @@ def inner_prefixes(model: LanguageModel) -> list[Word]:
 
 def bad_prefixes(done: Run, epoch: Epoch) -> set[Word]:
     """Return the prefixes that are infeasible, or have a residual with r = t + 1 above g."""
-    scenario = done.scenario
-    q = done.model(epoch)
-    residuals = done.residuals(epoch)
+    of = done.scenario
+    return _bad_prefixes(of.target, done.ledger, epoch, of.threshold)
+
+
+def _bad_prefixes(
+    target: LanguageModel, ledger: Ledger, epoch: Epoch, threshold: fmpq
+) -> set[Word]:
+    program = LearnedModel(epoch.table, target.unit).program
+    residuals = Residuals(ledger, epoch.table, EXACT)
     found = set()
-    for prefix in inner_prefixes(scenario.target):
-        solution = q.program.solution(prefix)
+    for prefix in inner_prefixes(target):
+        solution = program.solution(prefix)
         if solution is None or any(
-            EXACT.exceeds_nats(delta, scenario.target.unit, scenario.threshold)
+            EXACT.exceeds_nats(delta, target.unit, threshold)
             for _, _, delta in residuals.at(prefix, solution)
         ):
             found.add(prefix)
@@ -161,10 +167,9 @@ def mass_of(model: LanguageModel, prefixes: set[Word]) -> Real:
     return total(probability_of(model, p) for p in minimal)
 
 
-def bad_mass(target: Isan, ledger: Ledger, epoch: Epoch, threshold: fmpq) -> Real:
+def bad_mass(target: LanguageModel, ledger: Ledger, epoch: Epoch, threshold: fmpq) -> Real:
     """Return p_bad of a table: the mass of words with a prefix that is bad at this threshold."""
-    done = Run(Scenario(target, "none", fmpq(0), threshold, 0, 0, 0), ledger, [epoch])
-    return mass_of(target, bad_prefixes(done, epoch))
+    return mass_of(target, _bad_prefixes(target, ledger, epoch, threshold))
 
 
 def probability_of(model: LanguageModel, prefix: Word) -> Real:

@@ -14,9 +14,10 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from bounds.parameters import CoarseOracleError, Parameters, explicit_parameters
 from bounds.theorem import factor_length, rank_error, rational_root_above
 from llr.learning.printed import Epoch
-from llr.models.base import Word
+from llr.models.base import LanguageModel, Word
 from llr.models.isan import Isan
 from llr.models.logits import cut_ranks
+from llr.models.perturbed import PerturbedModel
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real
 from llr.numbers.units import LN2
@@ -66,24 +67,14 @@ def promises(draw: DrawFn) -> Promise:
     )
 
 
-def copying() -> SearchStrategy[Promise]:
-    """Return copies of two tokens, of which one word teaches too little, with an exact oracle."""
-    return st.builds(
-        Promise,
-        copies(tokens=(2, 2), alphabet_sizes=(2, 2)),
-        st.just(fmpq(1, 10)),
-        st.just(fmpq(1, 4)),
-        st.just(fmpq(0)),
-        st.booleans(),
-        seeds(),
-    )
+def inexact_promises() -> SearchStrategy[Promise]:
+    """Return those whose oracle has an error."""
+    return promises().filter(lambda p: p.xi > 0)
 
 
 def coarsest(target: Isan, epsilon: fmpq) -> fmpq:
     """Return nearly the largest error of the oracle with which the explicit parameters exist."""
     rank, too_much = max(1, *cut_ranks(target)), 2 * epsilon
-    square = factor_length(rank, largest_logit(target) + too_much).exact
-    assert square is not None
     try:
         explicit_parameters(
             horizon=target.horizon,
@@ -91,12 +82,19 @@ def coarsest(target: Isan, epsilon: fmpq) -> fmpq:
             rank=rank,
             epsilon=epsilon,
             delta=fmpq(1, 2),  # plays no part
-            alpha=max(rational_root_above(square), fmpq(1, 1000)),
+            alpha=_alpha(rank, largest_logit(target) + too_much),
             xi=too_much,
         )
     except CoarseOracleError as error:
         return error.works
     raise AssertionError("an error of 2 epsilon leaves nothing to promise")
+
+
+def _alpha(rank: int, largest: fmpq) -> fmpq:
+    """Return a bound on the factors of a matrix of this rank and largest entry."""
+    square = factor_length(rank, largest).exact
+    assert square is not None
+    return max(rational_root_above(square), fmpq(1, 1000))
 
 
 def _unchanged(parameters: Parameters) -> Parameters:
@@ -106,7 +104,7 @@ def _unchanged(parameters: Parameters) -> Parameters:
 def promise(
     p: Promise,
     adjust: Callable[[Parameters], Parameters] = _unchanged,
-    whatever_is_missed: bool = False,
+    target: LanguageModel | None = None,
 ) -> Measurement:
     """Measure TV(M, Q) of a literal run against epsilon; 1 if it does not accept within K.
 
@@ -114,8 +112,8 @@ def promise(
 
     Args:
         p: the target and what it is asked for.
-        adjust: sabotages the parameters.
-        whatever_is_missed: sabotage: hold every run to the promise.
+        adjust: changes the parameters.
+        target: the true model, if it is another, with an exact oracle.
     """
     epochs: list[Epoch] = []
     asked: list[LogitOracle] = []
@@ -124,11 +122,12 @@ def promise(
         asked.append(oracle)
         return oracle
 
+    truth = target or p.target
     found = run_theorem(
-        p.target,
+        truth,
         epsilon=p.epsilon,
         delta=p.delta,
-        xi=p.xi,
+        xi=p.xi if target is None else None,
         tolerant=p.tolerant,
         seed=p.seed,
         adjust=adjust,
@@ -138,12 +137,12 @@ def promise(
     assert found.distance.value is not None
     measured = found.distance.value if found.accepted else Real.of(1)
     result = Measurement(measured, Real(p.epsilon))
-    if result.holds() or whatever_is_missed or not unlucky(found, asked[0], epochs[-1], p.target):
+    if result.holds() or not unlucky(found, asked[0], epochs[-1], truth):
         return result
     return Measurement.of(0, p.epsilon)
 
 
-def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: Isan) -> bool:
+def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: LanguageModel) -> bool:
     """True if fresh words missed a bad mass above p, or too many epochs were infeasible.
 
     That is, more than leave, of the K, one for each witness and one to accept.
@@ -164,14 +163,47 @@ def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: Isan) -> 
     return bad_mass(target, ledger, last, parameters.g) > parameters.p
 
 
-def promise_starved(p: Promise) -> Measurement:
-    """Sabotage: one fresh word and one spanner word, whatever they miss."""
-    return promise(p, lambda parameters: replace(parameters, words=1, draws=1), True)
+def _lax(parameters: Parameters) -> Parameters:
+    """Sabotage: a hundred times the threshold."""
+    g = parameters.g
+    return parameters if g is None else replace(parameters, g=100 * g)
 
 
-def promise_one_epoch(p: Promise) -> Measurement:
+def _one_epoch(parameters: Parameters) -> Parameters:
     """Sabotage: one epoch."""
-    return promise(p, lambda parameters: replace(parameters, epochs=1))
+    return replace(parameters, epochs=1)
+
+
+def nearly_of_rank(
+    p: Promise, adjust: Callable[[Parameters], Parameters] = _unchanged
+) -> Measurement:
+    """Measure the same for a truth that is nearly of the target's rank, with an exact oracle.
+
+    The errors are as large as lets what a run asks be within xi of that rank; the parameters are
+    those for xi there and no distance from the truth.  Either part has half of delta.
+
+    Args:
+        p: what is asked for; xi is the distance to the target's rank.
+        adjust: changes the parameters.
+    """
+    target, risk = p.target, p.delta / 2
+    rank = max(1, *cut_ranks(target))
+    parameters = explicit_parameters(
+        horizon=target.horizon,
+        alphabet_size=target.alphabet_size,
+        rank=rank,
+        epsilon=p.epsilon,
+        delta=risk,
+        alpha=_alpha(rank, largest_logit(target)),
+        xi=p.xi,
+        xi_true=0,
+        tolerant=p.tolerant,
+    )
+    drawn = max(1, parameters.total_words)
+    unit = rank_error(drawn, target.horizon, target.alphabet_size, 1, risk).exact
+    assert unit is not None
+    truth = PerturbedModel(target, "adversarial", p.xi / unit, p.seed)
+    return promise(p, lambda other: adjust(parameters), truth)
 
 
 # -- approximate rank ---------------------------------------------------------------------------
@@ -349,11 +381,26 @@ CLAIMS = (
         promises,
         promise,
         (
-            Twin("one word each, whatever they miss", promise_starved, copying),
-            Twin("one epoch", promise_one_epoch),
+            Twin("100 g", lambda p: promise(p, _lax)),
+            Twin("one epoch", lambda p: promise(p, _one_epoch)),
         ),
         statements=("parameters",),
         examples=60,
+        tightening=fmpq(11, 20),
+    ),
+    Claim(
+        "theorem-5.14-run",
+        "truth within xi of rank d where asked: the parameters for xi, xi_true = 0, keep epsilon",
+        "[P] Theorem 5.14, its last step",
+        "sharpened",
+        inexact_promises,
+        nearly_of_rank,
+        (
+            Twin("100 g", lambda p: nearly_of_rank(p, _lax)),
+            Twin("one epoch", lambda p: nearly_of_rank(p, _one_epoch)),
+        ),
+        statements=("theorem-5.14", "parameters"),
+        examples=40,
         tightening=fmpq(11, 20),
     ),
     Claim(

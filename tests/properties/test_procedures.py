@@ -16,14 +16,13 @@ from llr.models.base import words
 from llr.numbers.balls import Real
 from llr.oracles.access import SampledOracle
 from properties.claim import search
+from properties.claims import theorem
 from properties.claims.statistics import RANK_RISK, asked_entries
 from properties.claims.theorem import (
     Approximate,
     Promise,
     crowded,
     promise,
-    promise_one_epoch,
-    promise_starved,
     rank_errors,
     recalling,
 )
@@ -271,19 +270,22 @@ def copied(seed):
     return Promise(target, fmpq(1, 10), fmpq(1, 4), fmpq(0), tolerant=False, seed=seed)
 
 
-@pytest.mark.parametrize(("seed", "accepted"), [(0, True), (1, True), (2, False)])
-def test_the_promise_excuses_the_bad_luck_that_delta_is_for(seed, accepted):
-    def one_word_each(parameters):
-        return replace(parameters, words=1, draws=1)
+def one_word_each(parameters):
+    return replace(parameters, words=1, draws=1)
 
-    starved = promise_starved(copied(seed))
+
+@pytest.mark.parametrize(("seed", "accepted"), [(0, True), (1, True), (2, False)])
+def test_the_promise_excuses_the_bad_luck_that_delta_is_for(monkeypatch, seed, accepted):
+    assert promise(copied(seed), one_word_each).measured == 0
+    monkeypatch.setattr(theorem, "unlucky", lambda *run: False)
+    starved = promise(copied(seed), one_word_each)
     assert not starved.holds()
     assert (starved.measured < 1) is accepted
-    assert promise(copied(seed), one_word_each).measured == 0
 
 
 def test_the_promise_does_not_excuse_a_run_that_had_no_bad_luck():
-    assert promise_one_epoch(copied(0)).measured == 1  # it ends with a witness: no luck in that
+    hasty = promise(copied(0), lambda parameters: replace(parameters, epochs=1))
+    assert hasty.measured == 1  # it ends with a witness: no luck in that
 
     def every_mass_allowed(parameters):
         return replace(parameters, words=1, draws=1, p=fmpq(1))
