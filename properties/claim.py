@@ -126,6 +126,16 @@ class Twin:
     shrink: bool = True
 
 
+def tightened(check: Check, factor: fmpq) -> Twin:
+    """Return the twin whose bound is a check's times a factor."""
+
+    def tighter(instance: Any) -> Measurement:
+        found = check(instance)
+        return Measurement(found.measured, found.bound * factor)
+
+    return Twin(f"bound times {float(fraction(factor)):g}", tighter, shrink=False)
+
+
 @dataclass(frozen=True)
 class Claim:
     """One statement that the harness tries to break.
@@ -685,13 +695,7 @@ def _tightened(claim: Claim, record: Record | None) -> list[Twin]:
     share = claim.tightening
     if record is None or share is None or not 0 < record.ratio <= 1:
         return []
-    factor = records.tightening(record.ratio, share)
-
-    def check(instance: Any) -> Measurement:
-        found = claim.check(instance)
-        return Measurement(found.measured, found.bound * factor)
-
-    return [Twin(f"bound times {float(fraction(factor)):g}", check, shrink=False)]
+    return [tightened(claim.check, records.tightening(record.ratio, share))]
 
 
 def improved_record(

@@ -37,7 +37,7 @@ from llr.oracles.protocol import ModelOracle
 from llr.oracles.sampling import Words, WordSource
 from properties import checkers
 from properties.choices import Choices, ScriptedWords, WordLaw, drawn_sets, exact_law
-from properties.claim import Check, Claim, Measurement, Twin
+from properties.claim import Check, Claim, Measurement, Twin, tightened
 from properties.claims.spanners import unrepresented
 from properties.exhaustive import step_of, three_tokens
 from properties.measure import worst
@@ -606,6 +606,7 @@ CLAIMS = (
         epoch_trials,
         infeasible_epochs,
         Twin("one fresh word fewer", lambda t: infeasible_epochs(t, fewer=1)),
+        tightened(infeasible_epochs, fmpq(3, 4)),
         statements=("lemma-5.5",),
     ),
     law_claim(
@@ -616,6 +617,7 @@ CLAIMS = (
         failing_runs,
         Twin("spanner of the first row", lambda t: failing_runs(t, FirstRow)),
         Twin("one epoch fewer", lambda t: failing_runs(hasty(t))),
+        tightened(failing_runs, fmpq(1, 30)),
         statements=("lemma-5.2", "lemma-5.5", "epoch-count"),
     ),
     law_claim(
@@ -625,6 +627,7 @@ CLAIMS = (
         run_trials,
         failing_runs_exactly,
         Twin("one epoch fewer", lambda t: failing_runs_exactly(hasty(t))),
+        tightened(failing_runs_exactly, fmpq(1, 5)),
         statements=("lemma-5.5", "epoch-count"),
     ),
     law_claim(

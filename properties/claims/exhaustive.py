@@ -21,7 +21,7 @@ from llr.numbers.arithmetic import EXACT
 from llr.numbers.units import LN2, NAT, LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
-from properties.claim import Check, Claim, Measurement, Twin
+from properties.claim import Check, Claim, Measurement, Twin, tightened
 from properties.claims import components, learner, models, spanners, transfer
 from properties.claims.choices import EveryPath, Trial
 from properties.claims.slips import EveryWord
@@ -85,12 +85,6 @@ def in_run(
         return check(Scenario(model, "none", fmpq(0), g, 1 + n % 2, 1 + n % 4, small.place))
 
     return checked
-
-
-def half_threshold(scenario: Scenario) -> Measurement:
-    """Tightened: the residuals of accepted words against g / 2."""
-    found = learner.residual_free_threshold(scenario)
-    return Measurement(found.measured, found.bound * fmpq(1, 2))
 
 
 def every_draw(small: SmallIsan, threshold: fmpq) -> EveryPath:
@@ -307,7 +301,7 @@ CLAIMS = (
         "[P] Lemma 5.5, less the cut that never fails",
         "corrected",
         in_run(spanners.feasible_prefixes, LN2),
-        Twin("(t-2) eta", in_run(spanners.feasible_prefixes_tightened, LN2)),
+        tightened(in_run(spanners.feasible_prefixes, LN2), fmpq(3, 4)),
         statements=("lemma-5.5",),
     ),
     small_claim(
@@ -316,7 +310,7 @@ CLAIMS = (
         "[P] Lemma 5.8, exact oracle",
         "printed",
         in_run(transfer.logit_errors, NAT, THRESHOLDS),
-        Twin("(t-2) g", in_run(lambda s: transfer.logit_errors(s, 2), NAT, THRESHOLDS)),
+        tightened(in_run(transfer.logit_errors, NAT, THRESHOLDS), fmpq(3, 4)),
         statements=("lemma-5.8",),
     ),
     small_claim(
@@ -366,7 +360,7 @@ CLAIMS = (
         "[P] Algorithm 1, step 5, corrected",
         "corrected",
         in_run(learner.residual_free_threshold, NAT, THRESHOLDS),
-        Twin("g / 2", in_run(half_threshold, NAT, THRESHOLDS)),
+        tightened(in_run(learner.residual_free_threshold, NAT, THRESHOLDS), fmpq(3, 4)),
     ),
     small_claim(
         "algorithm-2-uniform",

@@ -401,7 +401,7 @@ CLAIMS = (
         ),
         statements=("theorem-5.14", "parameters"),
         examples=40,
-        tightening=fmpq(11, 20),
+        tightening=None,
     ),
     Claim(
         "theorem-5.14",
