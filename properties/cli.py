@@ -49,8 +49,7 @@ from properties.claim import (
     improved_record,
     verify_claims,
 )
-from properties.claims import CLAIMS
-from properties.claims.necessity import NECESSITIES
+from properties.claims import CLAIMS, NECESSITIES
 from properties.costs import measure_costs
 from properties.necessity import Necessity, drop, necessity_table, outcome, restored
 from properties.report import check_page, write_page

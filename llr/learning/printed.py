@@ -187,7 +187,7 @@ class PrintedLearner:
         fresh: Words = {}
         if self._horizon > 2:
             fresh = self._draw(self._schedule.validation_draws(number), self._horizon)
-        program = chain_program(table)
+        program = self._program(table)
         residuals = Residuals(self._ledger, table, self._arithmetic)
         outcome, witness, bad = "accepted", None, None
         entries = 0
@@ -219,6 +219,9 @@ class PrintedLearner:
             spanner_entries=spanner_entries,
             validation_entries=entries,
         )
+
+    def _program(self, table: Table) -> ChainProgram:
+        return chain_program(table)
 
     def _draw(self, n: int, length: int) -> Words:
         self._ledger.counts.words += n

@@ -11,6 +11,7 @@ from properties.claims import (
     exhaustive,
     lean,
     learner,
+    literal,
     models,
     necessity,
     potential,
@@ -54,6 +55,9 @@ _MODULES = (
 CLAIMS: dict[str, Claim] = {
     claim.identifier: claim for module in _MODULES for claim in module.CLAIMS
 }
+
+NECESSITIES = (*necessity.NECESSITIES, *literal.NECESSITIES)
+"""What the claims need: assumptions, to be dropped one by one."""
 
 # dataclasses that instances are made of, so that records can hold them
 register(

@@ -24,7 +24,7 @@ from bounds.transfer import next_logit_error, transfer_product
 from bounds.validation import bad_mass_after_passes
 from llr.analysis.distance import total_variation
 from llr.learning.printed import CORRECTED, Corrections, Epoch, PrintedLearner, Residuals, Schedule
-from llr.learning.program import Solution, chain_program
+from llr.learning.program import ExactChainProgram, Solution, chain_program
 from llr.learning.spanner import barycentric_spanner
 from llr.learning.table import Table
 from llr.models.base import LanguageModel, TabulatedModel, Word, futures_up_to, words
@@ -219,22 +219,28 @@ def as_written(table: Table) -> Solve:
     return chain_program(table).solution
 
 
-def without_box(table: Table) -> Solve:
-    """Return chain programs with the box 10^6 times as large: rows scaled up, solutions too."""
-    cuts = [table.cut(1)] + [
-        replace(c, rows=tuple(tuple(MANY * x for x in row) for row in c.rows))
-        for c in table.cuts[1:]
-    ]
-    solve = chain_program(replace(table, cuts=tuple(cuts))).solution
+class Unboxed(ExactChainProgram):
+    """Chain programs with the box 10^6 times as large: rows scaled up, solutions too."""
 
-    def solution(prefix: Word) -> Solution | None:
-        found = solve(prefix)
+    def __init__(self, table: Table) -> None:
+        cuts = [table.cut(1)] + [
+            replace(c, rows=tuple(tuple(MANY * x for x in row) for row in c.rows))
+            for c in table.cuts[1:]
+        ]
+        super().__init__(replace(table, cuts=tuple(cuts)))
+
+    def solution(self, prefix: Word) -> Solution | None:
+        """Return the solution in terms of the table's own rows, or None where infeasible."""
+        found = super().solution(prefix)
         if found is None:
             return None
         first, *rest = found.coefficients
         return Solution((first, *(EXACT.row([MANY * x for x in c]) for c in rest)))
 
-    return solution
+
+def without_box(table: Table) -> Solve:
+    """Return chain programs without a box."""
+    return Unboxed(table).solution
 
 
 def other_order(table: Table) -> Solve:
@@ -256,10 +262,17 @@ def other_order(table: Table) -> Solve:
 Bound = Callable[[int, Real, fmpq, fmpq], Real]
 
 
-def learned(run: ListedRun, table: Table, solve: Solve) -> TabulatedModel:
-    """Return the model of a table; the values of the last cut are read off the run's oracle."""
-    model, residuals = run.model, Residuals(run.ledger, table, EXACT)
-    rows: dict[Word, Row] = {(): run.ledger.row(())}
+def learned(model: LanguageModel, ledger: Ledger, table: Table, solve: Solve) -> TabulatedModel:
+    """Return the learned model of a table; the values of the last cut are read off the oracle.
+
+    Args:
+        model: the true model.
+        ledger: the oracle.
+        table: of an epoch.
+        solve: the chain programs that Q uses.
+    """
+    residuals = Residuals(ledger, table, EXACT)
+    rows: dict[Word, Row] = {(): ledger.row(())}
     for prefix in inner_prefixes(model):
         solution, t = solve(prefix), len(prefix)
         rows[prefix] = (
@@ -319,7 +332,7 @@ def transfer(
     """
     found = []
     for epoch in run.epochs:
-        q = learned(run, epoch.table, output(epoch.table))
+        q = learned(run.model, run.ledger, epoch.table, output(epoch.table))
         distance = total_variation(run.model, q).value
         assert distance is not None
         mass = mass_of(run.model, bad(epoch.table))
@@ -406,7 +419,7 @@ def logit_errors(listed: Listed, shift: int = 0, noise: int = 1) -> Measurement:
     found = [Measurement.of(0)]
     for epoch in run.epochs:
         solve = as_written(epoch.table)
-        q = learned(run, epoch.table, solve)
+        q = learned(run.model, run.ledger, epoch.table, solve)
         residuals = Residuals(ledger, epoch.table, EXACT)
         for prefix in inner_prefixes(run.model):
             solution = solve(prefix)
@@ -519,7 +532,8 @@ def short_promise(short: Short, share: fmpq, demanded: fmpq = fmpq(1)) -> Measur
     """Measure TV(M, Q) against epsilon for an oracle with xi = share * 2 epsilon / T."""
     xi = share * 2 * short.epsilon / short.target.horizon
     run = listed_run(Listed(short.target, (), (), fmpq(1), xi, short.seed))
-    q = learned(run, run.epochs[-1].table, as_written(run.epochs[-1].table))
+    table = run.epochs[-1].table
+    q = learned(run.model, run.ledger, table, as_written(table))
     distance = total_variation(run.model, q).value
     assert distance is not None
     return Measurement(distance, Real(short.epsilon * demanded))
@@ -819,6 +833,11 @@ def clipped(pair: Functions) -> Functions:
     return Functions(pair.f, tuple(max(min(x, fmpq(1)), fmpq(-1)) for x in pair.fhat))
 
 
+def exchanged(pair: Functions) -> Functions:
+    """Return fhat and f; the sides of the claim do not tell them apart."""
+    return Functions(pair.fhat, pair.f)
+
+
 def uniform_inputs(pair: Pair) -> Pair:
     """Return the pair with Q's input bits made uniform."""
     m, q = pair
@@ -1038,6 +1057,15 @@ NECESSITIES = (
         values,
         lambda p: steepest(clipped(p)),
         "sigma is flat outside",
+    ),
+    Necessity(
+        "f in [-1, 1]",
+        "corollary-5.15",
+        wide_functions().map(exchanged),
+        lambda p: values(clipped(exchanged(p))),
+        values,
+        lambda p: steepest(clipped(exchanged(p))),
+        "sigma is flat outside, and clipping fhat does not make up for it",
     ),
     Necessity(
         "Q's input bits uniform",

@@ -25,10 +25,9 @@ from llr.numbers.balls import Real
 from llr.numbers.units import LN2
 from properties import scenarios
 from properties.claim import Measurement, search
-from properties.claims import CLAIMS
+from properties.claims import CLAIMS, NECESSITIES, literal
 from properties.claims.boolean import labels_exactly
 from properties.claims.necessity import (
-    NECESSITIES,
     Listed,
     ListedWords,
     Spike,
@@ -71,6 +70,9 @@ DOCS = Path(__file__).parents[2] / "docs" / "necessity.md"
 NOT_NEEDED = {
     ("lemma-5.9-product", "coefficients at most 2"),
     ("lemma-5.9-product", "one-token futures present"),
+    ("parameters", "coefficients at most 2"),
+    ("parameters", "one-token futures present"),
+    ("parameters", "fresh words"),
 }
 
 
@@ -203,12 +205,13 @@ def test_the_table_has_a_row_per_assumption():
 
 
 def test_the_registry_is_about_claims_that_there_are():
-    assert len(NECESSITIES) >= 23
+    assert len(NECESSITIES) >= 28
     assert len({(n.claim, n.assumption) for n in NECESSITIES}) == len(NECESSITIES)
     for n in NECESSITIES:
         assert CLAIMS[n.claim].expected == "verified"
         assert n.expected in ("needed", "none found")
-        assert n.remark.startswith("not needed by the proof") == (n.expected == "none found")
+        reason = n.remark.startswith(("not needed by the proof", "needed by the proof; but"))
+        assert reason == (n.expected == "none found")
     expected = {(n.claim, n.assumption) for n in NECESSITIES if n.expected == "none found"}
     assert expected == NOT_NEEDED
 
@@ -227,6 +230,45 @@ def test_the_documents_show_every_verdict(place):
     (line,) = [line for line in lines if line.startswith(start)]
     said = "none found in" if n.expected == "none found" else "smallest counterexample: "
     assert line.removeprefix(start).startswith(said)
+
+
+# -- literal runs ---------------------------------------------------------------------------------
+
+
+def test_a_literal_run_without_the_box_has_larger_coefficients():
+    """The first token shows in the second's logits as 1 or 8: with row (0) alone, c = 8."""
+    found = listed_run(listed(sparse(3, 2, L00=1, L10=8), [(0, 0, 0)], [(0, 0, 0)]))
+    table = found.epochs[0].table
+    assert chain_program(table).solution((1, 0)) is None
+    boxless = literal.Unboxed(table).solution((1, 0))
+    assert boxless is not None
+    assert list(boxless.coefficients[1]) == [8]
+
+
+def test_a_literal_run_without_fresh_words_is_tested_on_the_histories_it_drew():
+    drawn = []
+
+    class Watched(literal.WithoutFreshWords):
+        def _draw(self, n, length):
+            found = super()._draw(n, length)
+            drawn.append((length, dict(found)))
+            return found
+
+    p = literal.Promised(sparse(3, 2, L000=1, L110=1), fmpq(1, 2), 0)
+    assert literal.promise(p, learner=Watched).holds()
+    for (one, histories), (whole, tested) in zip(drawn[::2], drawn[1::2], strict=True):
+        assert (one, whole) == (1, 3)
+        assert {w[:1] for w in tested} == set(histories)
+        assert sum(tested.values()) == sum(histories.values())
+
+
+def test_ties_matter_at_the_theorem_s_own_constants():
+    """Token 1 comes once in 1025 words: in the basis, but not among the fresh words."""
+    target = sparse(3, 2, L010=1, L100=8, L110=1)
+    first = SparseTarget(3, 2, ((((), 0), 10), *target.logits))
+    p = literal.Promised(first, fmpq(1, 10), 0)
+    assert literal.promise(p).holds()
+    assert not literal.promise(p, solver=other_order).holds()
 
 
 # -- counterexamples, by hand ---------------------------------------------------------------------
@@ -420,7 +462,7 @@ def test_learned_models_and_bad_prefixes_are_those_of_the_library(xi):
         scenario = scenarios.Scenario(run.model, "none", xi, instance.g, 1, 1, 0)
         for epoch in run.epochs:
             q = LearnedModel(epoch.table, run.model.unit)
-            found = learned(run, epoch.table, chain_program(epoch.table).solution)
+            found = learned(run.model, run.ledger, epoch.table, chain_program(epoch.table).solution)
             for t in range(run.model.horizon):
                 for p in words(run.model.alphabet_size, t):
                     assert tuple(found.logits(p)) == tuple(q.logits(p))
@@ -523,13 +565,13 @@ def test_the_command_prints_a_table_and_what_was_found():
     assert "fhat clipped to [-1, 1]" in text
     assert "lemma-5.1-exact without" in text
     assert "smallest counterexample: Potential(v=((1,), (1,)), phi=((1,), (1,)))" in text
-    assert "2 of 2 came out as expected; counterexamples to 2" in text
+    assert "3 of 3 came out as expected; counterexamples to 3" in text
 
 
 def test_the_command_prints_json_lines():
     lines = call("lemma-5.1-exact", "corollary-5.15", "--json").stdout.splitlines()
     values = [json.loads(line) for line in lines]
-    assert [v["claim"] for v in values] == ["lemma-5.1-exact", "corollary-5.15"]
+    assert [v["claim"] for v in values] == ["lemma-5.1-exact", "corollary-5.15", "corollary-5.15"]
     assert all(v["verdict"] == "needed" for v in values)
 
 
