@@ -72,6 +72,7 @@ register(
     drawing.Drawing,
     drawing.Draws,
     lean.Estimates,
+    lean.Needle,
     necessity.Listed,
     necessity.ListedRun,
     potential.Weighted,

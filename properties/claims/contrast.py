@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bounds.access import hard_teacher_distance
 from bounds.queries import cauchy_ranks, copy_ranks, hard_teacher_rank, lingen_histories
+from llr.analysis.continuations import Setting
+from llr.analysis.lingen import CHOSEN, Combinations, asked_after, least_squares_fit
 from llr.models.base import LanguageModel, words
 from llr.models.isan import Isan
 from llr.models.logits import (
@@ -22,8 +22,9 @@ from llr.models.logits import (
 from llr.models.markov import HiddenMarkovModel
 from llr.models.teachers import noiseless_law
 from llr.numbers import rational
+from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import total
-from properties import checkers
+from llr.oracles.protocol import ModelOracle
 from properties.claim import Claim, Measurement, Twin
 from properties.corners import corner_isans
 from properties.measure import worst
@@ -127,24 +128,30 @@ def mixed_is_cut(model: LanguageModel) -> Measurement:
 def lingen(model: LanguageModel, fewer: int = 0) -> Measurement:
     """Count the logits that LINGEN gets wrong, with as many histories as the cut's rank.
 
-    At every cut the histories are a basis of the rows, F the futures of a nonsingular minor; every
-    history of that length is a target, and every future is checked.
+    At every cut the histories are a basis of the rows; every other history of that length is a
+    prompt, the futures are all words, and the logits after every word are checked.  A query that
+    begins with the prompt, after the fit, is an error too.
     """
-    wrong = 0
-    for s in range(1, model.horizon + 1):
-        histories, futures, matrix = cut(model, s)
-        rows = checkers.as_fractions(rational.row_tuples(matrix))
+    setting = Setting(ModelOracle(model), model.alphabet_size, model.horizon, EXACT, model.unit)
+    k, wrong = model.alphabet_size, 0
+    for s in range(2, model.horizon + 1):
+        histories, _, matrix = cut(model, s)
         basis = rational.independent_rows(matrix)
-        chosen = rational.take_rows(matrix, basis[: max(0, lingen_histories(len(basis)) - fewer)])
-        places = rational.independent_columns(chosen)
-        kept = checkers.as_fractions(rational.row_tuples(chosen))
-        for h in range(len(histories)):
-            on_f = [rows[h][j] for j in places]
-            v = checkers.coordinates([[row[j] for j in places] for row in kept], on_f)
-            assert v is not None
-            for j in range(len(futures)):
-                guess = sum((c * row[j] for c, row in zip(v, kept, strict=True)), Fraction(0))
-                wrong += guess != rows[h][j]
+        n = lingen_histories(len(basis)) - fewer
+        if n < 1:
+            continue
+        left = model.horizon - s + 1
+        some = [histories[i] for i in basis[:n]]
+        for prompt in set(histories) - {histories[i] for i in basis}:
+            fit = least_squares_fit(
+                setting, setting.ledger(), prompt, some, {CHOSEN: list(words(k, left))}, (n,)
+            )
+            found = Combinations(setting, some, fit.coefficients[CHOSEN].values)
+            after = [z for length in range(left) for z in words(k, length)]
+            for z, block in zip(after, found.blocks(after), strict=True):
+                truth = model.read(model.state_of((*prompt, *z)))
+                wrong += tuple(EXACT.rows(block)[0]) != tuple(truth)
+            wrong += asked_after(found.ledger, prompt)
     return Measurement.of(wrong)
 
 

@@ -22,6 +22,7 @@ from llr.models.base import TabulatedModel, Word, words
 from llr.models.isan import Isan
 from llr.models.logits import cut_ranks_by_enumeration
 from llr.models.network import Network
+from llr.models.realization import realize
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real
@@ -30,10 +31,11 @@ from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import LogitOracle, ModelOracle
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
+from properties.claims.slips import SparseTarget
 from properties.corners import all_targets
 from properties.measure import worst
 from properties.scenarios import Scenario, mass_of, scenarios
-from properties.strategies import isans, targets
+from properties.strategies import isans, seeds, targets, words_of
 
 MAX_EPOCHS = 60
 
@@ -464,6 +466,46 @@ def localised(e: Estimates, steps: int = 0, scaled: bool = True) -> Measurement:
     return Measurement(bound if bound < gap else bound + 1, Real.of(gap))
 
 
+# -- needles ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Needle:
+    """A secret prefix after which one logit is not 0, and a run of the lean learner."""
+
+    horizon: int
+    secret: Word
+    words: int
+    seed: int
+
+
+@st.composite
+def needles(draw: DrawFn) -> Needle:
+    """Return secrets of up to four bits, and runs with few words."""
+    horizon = draw(st.integers(1, 5))
+    secret = draw(words_of(alphabet_size=2, length=draw(st.integers(0, horizon - 1))))
+    return Needle(horizon, secret, draw(st.integers(1, 3)), draw(seeds()))
+
+
+def needle_unseen(n: Needle, whatever_is_asked: bool = False) -> Measurement:
+    """Count what differs between a run on the needle and one on uniform words: queries, logits.
+
+    Args:
+        n: the instance.
+        whatever_is_asked: sabotage: count even if the secret was asked for.
+    """
+    runs = []
+    for logits in ((((n.secret, 0), 1),), ()):
+        target = realize(SparseTarget(n.horizon, 2, logits).model)
+        runs.append(lean_run(Scenario(target, "none", fmpq(0), fmpq(1, 1000), 1, n.words, n.seed)))
+    on_needle, on_uniform = runs
+    if n.secret in on_needle.ledger.log and not whatever_is_asked:
+        return Measurement.of(0)
+    one, other = (done.learner.table.isan(done.scenario.target.unit) for done in runs)
+    differ = sum(one.logits(p) != other.logits(p) for p in _prefixes(one))
+    return Measurement.of(differ + (on_needle.ledger.log != on_uniform.ledger.log))
+
+
 CLAIMS = (
     Claim(
         "lean-localisation",
@@ -600,6 +642,16 @@ CLAIMS = (
         batch_laws,
         (Twin("one step behind", lambda m: batch_laws(m, 1)),),
         examples=120,
+    ),
+    Claim(
+        "needle-unseen",
+        "a run that does not ask for the secret asks and learns what it does on uniform words",
+        "needle lower bound",
+        "sharpened",
+        needles,
+        needle_unseen,
+        (Twin("asked for or not", lambda n: needle_unseen(n, True)),),
+        examples=150,
     ),
     Claim(
         "lean-counts",

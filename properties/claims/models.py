@@ -9,12 +9,17 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from bounds.queries import copy_ranks
+from llr.baselines.recursion import minors, plain_recursion
 from llr.models.base import LanguageModel, words
 from llr.models.isan import Isan
 from llr.models.logits import cut, cut_ranks_by_enumeration
 from llr.models.realization import realize
 from llr.numbers import rational
+from llr.numbers.arithmetic import EXACT
 from llr.numbers.rational import RationalRow
+from llr.oracles.ledger import Ledger
+from llr.oracles.noise import NoisyOracle
+from llr.oracles.protocol import LogitOracle, ModelOracle
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
 from properties.corners import corner_isans
@@ -86,6 +91,24 @@ def realized_without_last_coordinate(model: LanguageModel) -> Measurement:
         full.unit,
     )
     return Measurement.of(differing_prefixes(model, smaller))
+
+
+def recursion(model: Isan, noise: fmpq = fmpq(0)) -> Measurement:
+    """Count the prefixes where the plain recursion on the oracle's rows is wrong.
+
+    Args:
+        model: the target.
+        noise: sabotage: error of the oracle in nats.
+    """
+    oracle: LogitOracle = ModelOracle(model)
+    if noise > 0:
+        oracle = NoisyOracle(oracle, "adversarial", noise, model.unit, 0)
+    ledger = Ledger(oracle, model.alphabet_size, model.horizon, EXACT)
+    try:
+        found = plain_recursion(model, minors(model), ledger)
+    except ZeroDivisionError:
+        return Measurement.of(1)
+    return Measurement.of(differing_prefixes(model, found))
 
 
 def _cut_rows(model: LanguageModel, s: int) -> checkers.Rows:
@@ -203,6 +226,16 @@ CLAIMS = (
         all_isans,
         isan_ranks,
         (Twin("cut rank <= d - 1", isan_ranks_below_dimension),),
+    ),
+    Claim(
+        "plain-recursion",
+        "exact oracle: the plain recursion on histories and futures of full rank is the target",
+        "[P] Fact 1.1",
+        "printed",
+        all_isans,
+        recursion,
+        (Twin("oracle off by 1/1000", lambda m: recursion(m, fmpq(1, 1000))),),
+        examples=100,
     ),
     Claim(
         "cut-ranks-polynomial",
