@@ -43,7 +43,7 @@ MOST = {
     "lemma-5.2-simple": {"r": 2 * 10**4},
     "lemma-5.9-product": {"horizon": 10**5},
     "needle": {"length": 10**6},
-    "parameters": {"horizon": 10**6, "rank": 10**4},
+    "parameters": {"horizon": 10**6, "rank": 3 * 10**3},
 }
 """The largest integers that options take where the work grows with them, by statement."""
 

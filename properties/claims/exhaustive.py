@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from types import ModuleType
+from typing import TypeAlias
 
 import numpy as np
 from flint import fmpq
@@ -22,12 +25,25 @@ from llr.numbers.units import LN2, NAT, LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle
 from properties.claim import Check, Claim, Measurement, Twin, tightened
-from properties.claims import components, learner, models, spanners, transfer
+from properties.claims import (
+    access,
+    components,
+    contrast,
+    lean,
+    learner,
+    models,
+    queries,
+    spanners,
+    transfer,
+)
 from properties.claims.choices import EveryPath, Trial
 from properties.claims.slips import EveryWord
 from properties.exhaustive import STEPS, SmallIsan, small_isans
 from properties.measure import worst
 from properties.scenarios import Scenario
+
+Lift: TypeAlias = Callable[[Check], Check]
+"""Turns a check of a model, a table or a run into one of a small ISAN."""
 
 
 def quick_isans() -> SearchStrategy[SmallIsan]:
@@ -185,6 +201,7 @@ def small_claim(
     check: Check,
     *twins: Twin,
     statements: tuple[str, ...] = (),
+    sharp: bool = False,
 ) -> Claim:
     """Return a claim that is measured on all small ISANs."""
     return Claim(
@@ -199,6 +216,30 @@ def small_claim(
         grade="exhaustive",
         instances=small_isans,
         steps=STEPS,
+        sharp=sharp,
+    )
+
+
+def listed(module: ModuleType, identifier: str, lift: Lift, *twins: Twin) -> Claim:
+    """Return a claim that is searched elsewhere as one on all small ISANs.
+
+    Args:
+        module: of claims.
+        identifier: of one of them.
+        lift: turns its check, and those of its twins, into checks of a small ISAN.
+        twins: in place of its own; those that are searched on other instances are left out.
+    """
+    (claim,) = (c for c in module.CLAIMS if c.identifier == identifier)
+    own = (replace(t, check=lift(t.check)) for t in claim.twins if t.strategy is None)
+    return small_claim(
+        identifier,
+        claim.title,
+        claim.source,
+        claim.mark,
+        lift(claim.check),
+        *(twins or own),
+        statements=claim.statements,
+        sharp=claim.sharp,
     )
 
 
@@ -370,4 +411,24 @@ CLAIMS = (
         in_run(components.uniform_tail),
         Twin("after every prefix", in_run(lambda s: components.uniform_tail(s, everywhere=True))),
     ),
+    listed(components, "def-1.2", of_isan),
+    listed(contrast, "mixed-rank", of_isan),
+    listed(models, "plain-recursion", of_isan),
+    listed(access, "remark-5.8-floor", of_isan),
+    listed(lean, "batch-law", of_isan),
+    listed(components, "program-order", in_run),
+    listed(learner, "residual-tests", in_run),
+    listed(queries, "lemma-5.10", in_run),
+    listed(queries, "lemma-5.10-prefixes", in_run),
+    listed(queries, "lemma-5.10-spanners", in_run),
+    listed(queries, "lemma-5.10-words", in_run),
+    listed(transfer, "lean-transfer", in_run, tightened(in_run(transfer.end_to_end), fmpq(3, 4))),
+    listed(lean, "lean-distance", in_run, tightened(in_run(lean.lean_distance), fmpq(3, 4))),
+    listed(lean, "lean-basis", in_run),
+    listed(lean, "lean-stems", in_run),
+    listed(lean, "lean-stem-progress", in_run),
+    listed(lean, "network-and-programs", in_run),
+    listed(lean, "lean-telescope", in_run),
+    listed(lean, "lean-recovery", in_run),
+    listed(lean, "lean-counts", in_run),
 )

@@ -609,7 +609,7 @@ CLAIMS = (
         "sharpened",
         lambda: scenarios(noisy=True),
         lean_acceptance,
-        (Twin("tau / 100", lambda s: lean_acceptance(s, fmpq(1, 100)), noisy_only),),
+        (Twin("tau / 4", lambda s: lean_acceptance(s, fmpq(1, 4)), noisy_only),),
         examples=100,
     ),
     Claim(

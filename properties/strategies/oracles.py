@@ -10,6 +10,7 @@ from flint import fmpq
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
+from llr.errors import InputError
 from llr.models.base import LanguageModel, Word
 from llr.numbers.perturbations import NOISES
 from llr.numbers.rational import RationalRow
@@ -44,6 +45,12 @@ class ApproximateOracle:
         return NoisyOracle(ModelOracle(self.model), self.noise, self.xi, self.model.unit, self.seed)
 
 
+def _checked_model(drawn: object) -> LanguageModel:
+    if not isinstance(drawn, LanguageModel):
+        raise InputError("models", drawn, "a strategy of models")
+    return drawn
+
+
 def noisy_oracles(
     *,
     models: SearchStrategy[LanguageModel] | None = None,
@@ -60,6 +67,7 @@ def noisy_oracles(
     sizes = check_noises(noises, xis)
     if models is not None:
         check_strategy(models, "models", "models")
+        models = models.map(_checked_model)
     return st.builds(
         ApproximateOracle,
         targets() if models is None else models,

@@ -68,7 +68,12 @@ def row_families(
 def low_rank_matrices(
     *, rows: Span = (1, 8), columns: Span = (1, 6), ranks: Span = (1, 3)
 ) -> SearchStrategy[list[RationalRow]]:
-    """Return matrices, as lists of rows, that are products of two thin ones."""
+    """Return matrices, as lists of rows, that are products of two thin ones.
+
+    Args:
+        rows, columns: least and largest numbers of them.
+        ranks: least and largest inner dimension: no rank is larger, some are smaller.
+    """
     check_span(rows, 1, "rows")
     check_span(columns, 1, "columns")
     check_span(ranks, 1, "ranks")
