@@ -20,6 +20,9 @@ Array: TypeAlias = NDArray[Any]
 RANK_TOLERANCE = 1e-9
 """A row whose remainder is below this fraction of the largest entry (or of 1) is dependent."""
 
+TIE = 2.0**-32
+"""Squared lengths that differ by a smaller share count as equal: machines round differently."""
+
 LOST = 2.0**-20
 """An updated square below this fraction of the largest one when computed afresh is inaccurate."""
 
@@ -136,11 +139,11 @@ def independent_rows(m: Array) -> tuple[int, ...]:
     fresh = float(squares.max(initial=0.0))
     while len(chosen) < min(m.shape):
         known = directions[: len(chosen)]
-        best = int(squares.argmax())
+        best = _first_largest(squares)
         if squares[best] <= LOST * fresh:
             remainder = remainder - (remainder @ known.T) @ known
             squares = _squares(remainder)
-            best = int(squares.argmax())
+            best = _first_largest(squares)
             fresh = float(squares[best])
         if math.sqrt(squares[best]) <= RANK_TOLERANCE * max(scale, 1.0):
             break
@@ -152,6 +155,12 @@ def independent_rows(m: Array) -> tuple[int, ...]:
         directions[len(chosen)] = direction
         chosen.append(best)
     return tuple(sorted(chosen))
+
+
+def _first_largest(values: Array) -> int:
+    """Return the first index of the largest number; what roundings tell apart counts as equal."""
+    largest = values.max()
+    return int((values >= largest - TIE * abs(largest)).argmax())
 
 
 def _squares(m: Array) -> Array:

@@ -134,7 +134,7 @@ def lingen(model: LanguageModel, fewer: int = 0) -> Measurement:
     """
     setting = Setting(ModelOracle(model), model.alphabet_size, model.horizon, EXACT, model.unit)
     k, wrong = model.alphabet_size, 0
-    for s in range(2, model.horizon + 1):
+    for s in range(1, model.horizon + 1):
         histories, _, matrix = cut(model, s)
         basis = rational.independent_rows(matrix)
         n = lingen_histories(len(basis)) - fewer

@@ -46,7 +46,8 @@ def test_rows_that_grow_have_a_certified_spanner(seed):
     [
         ([(1, 0), (0, 1)], (0, 1), 0),
         ([(1,), (3,), (7,)], (2,), 0),
-        ([(0.1, 0), (0, 0.3), (0.1, 0.3)], (1, 2), 0),  # the largest remainder goes first
+        ([(0.1, 0), (0, 0.5), (0.1, 0.3)], (0, 1), 0),  # the largest remainder goes first
+        ([(0.1, 0), (0, 0.3), (0.1, 0.3)], (0, 2), 0),  # of equal ones the first, on any machine
     ],
 )
 def test_small_certified_spanners(rows, indices, exchanges):

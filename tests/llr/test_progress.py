@@ -258,10 +258,10 @@ KEPT_NONE = (
 )
 KEPT = f"interrupted; 0 of {len(CLAIMS)} claims are in r: the same command goes on from there"
 DROPPED_NONE = (
-    "interrupted; 0 of 23 assumptions were done: the same command starts over; "
+    "interrupted; 0 of 28 assumptions were done: the same command starts over; "
     "with --resume FILE it would go on"
 )
-DROPPED = "interrupted; 0 of 23 assumptions are in r: the same command goes on from there"
+DROPPED = "interrupted; 0 of 28 assumptions are in r: the same command goes on from there"
 
 LONG = "isan:T=24,k=3,d=8"
 FLOAT = f"learn {LONG} --arithmetic float"
@@ -290,7 +290,7 @@ COMPUTING = {
     ),
     "alone": ("verify --jobs 1", f"0 of {len(CLAIMS)} claims done; ", KEPT_NONE),
     "spread": ("verify --jobs 2 --json --resume r", "instances, ", KEPT),
-    "necessity": ("verify --necessity --jobs 1", "0 of 23 assumptions done; ", DROPPED_NONE),
+    "necessity": ("verify --necessity --jobs 1", "0 of 28 assumptions done; ", DROPPED_NONE),
     "resumed necessity": ("verify --necessity --resume r", "instances, ", DROPPED),
     "records": ("verify --update-records lemma-5.9", "searching", STARTS_OVER),
 }

@@ -20,7 +20,6 @@ EXPORTED = {name: importlib.import_module(name).__all__ for name in PACKAGES}
 
 FOR_LIBRARY_USE = {
     "certified_spanner": "the float64 spanner whose bound is proved",
-    "plain_recursion": "what the chain program is compared with (docs/noise.md)",
     "minor_table": "the chain program on the same entries",
 }
 """Public names that nothing in the packages refers to, and what they are for."""

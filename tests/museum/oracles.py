@@ -7,7 +7,7 @@ from flint import fmpq
 
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NoisyOracle
-from llr.oracles.sampling import Thresholds
+from llr.oracles.sampling import RowThresholds, Thresholds
 
 from .piece import Piece, noisy, whole
 
@@ -129,6 +129,20 @@ class OneMore(Thresholds):
         return [x + 1 for x in super().__call__(row)]
 
 
+class UniformThresholds(RowThresholds):
+    """Thresholds of equal probabilities, whatever the row."""
+
+    def __call__(self, m):
+        found = super().__call__(m)
+        k = len(found[0]) + 1
+        return [[(a << 64) // k for a in range(1, k)] for _ in found]
+
+
+def drawing(instance):
+    target, layers = instance.target, instance.layers
+    return target.horizon, target.alphabet_size, len(layers[0])
+
+
 def ties_to_the_left(counts, thresholds, rng):
     found = []
     for n, row in zip(counts, thresholds, strict=True):
@@ -151,5 +165,12 @@ SAMPLERS = [
         "sampler",
         {"properties.claims.drawing.Thresholds": OneMore},
         whole("k", "draws", smallest=(2, 1), measure=lambda i: (len(i.row), len(i.near))),
+    ),
+    Piece(
+        "words of uniform tokens",
+        "tokens drawn with equal probability: logits, tables and counts are right, p_bad is not",
+        "drawn-words",
+        {"llr.learning.lean.RowThresholds": UniformThresholds},
+        whole("T", "k", "words", smallest=(1, 2, 1), measure=drawing),
     ),
 ]

@@ -89,6 +89,7 @@ MEASURED = {
     "parameters": {"alpha"},
     "theorem-5.11-plain": {"alpha"},
     "theorem-5.11-tolerant": {"alpha"},
+    "theorem-5.14-run": {"alpha"},
     "remark-5.8-drawn": {"remark-5.8-floor"},
 }
 

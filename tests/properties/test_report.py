@@ -101,7 +101,7 @@ def test_the_three_answers_come_first(read):
     false = read.text("false")
     assert "6 printed steps" in false
     assert "Z in [0, 1]: Pr(Z ≥ E Z) ≥ E Z" in false
-    assert "values = (1/4, 1)" in false
+    assert "values = (1, 1/2)" in false
     assert "corrected: lemma-5.7" in false
     assert "lean-lemma-5.12" in false.partition("refuted elsewhere")[2]
     assert "slip-early-accept" in false.partition("refuted elsewhere")[0]
@@ -387,7 +387,7 @@ def test_verify_and_report_write_the_same_page(tmp_path):
     assert first.read_bytes() == second.read_bytes()
     found = Page(first.read_text(encoding="utf-8"))
     assert "434 prefixes to learn" in found.text("queries")
-    assert "values = (1/4, 1)" in found.text("claim-lemma-5.7-printed")
+    assert "values = (1, 1/2)" in found.text("claim-lemma-5.7-printed")
 
 
 def test_a_page_that_cannot_be_written_is_said_before_any_work(tmp_path):

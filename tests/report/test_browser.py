@@ -117,7 +117,7 @@ def test_every_claim_has_a_row_that_shows(show, width):
     assert all(height > 60 for height in heights.values())
     some = browser.find_element("id", "claim-lemma-5.7-printed").text
     assert "refuted, as it must be" in some
-    assert "values = (1/4, 1)" in some
+    assert "values = (1, 1/2)" in some
 
 
 OVERFLOWING = """
