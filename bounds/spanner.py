@@ -7,10 +7,10 @@ from collections.abc import Sequence
 
 from flint import arb, fmpq
 
-from bounds.binomial import binomial_sum, binomials
 from bounds.statement import require, statement
 from llr.numbers import balls
 from llr.numbers.balls import Number, Real
+from llr.numbers.binomial import binomial_sum, binomials
 
 EXACT_BITS = 1 << 20
 """Beyond so many bits in all, a power of a rational is enclosed."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flint import ctx, fmpq
 
-from bounds.binomial import binomial_sum, tail_ball
 from bounds.statement import require, statement
 from llr.numbers import balls
 from llr.numbers.balls import Number, Real
+from llr.numbers.binomial import binomial_sum, tail_ball
 
 
 @statement(

@@ -46,6 +46,7 @@ from flint import arb, ctx, fmpq
 from llr.models.base import LanguageModel, Word
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
+from llr.numbers.binomial import tail_ball
 from llr.numbers.rational import ZERO, rational, text
 from llr.numbers.units import LogitUnit
 from llr.observing import Tell, untold
@@ -226,13 +227,8 @@ def failure_limit(n: int, failing: int, delta: fmpq) -> fmpq:
         return fmpq(1)
 
     def likely(step: int) -> bool:
-        p = fmpq(step, GRID)
         with ctx.workprec(BITS):
-            tail = term = arb(1 - p) ** n
-            for i in range(1, failing + 1):
-                term = term * (n - i + 1) / i * arb(p / (1 - p))
-                tail += term
-            return not tail <= arb(delta)
+            return not tail_ball(n, failing, fmpq(step, GRID)) <= arb(delta)
 
     return _least_step(likely)
 

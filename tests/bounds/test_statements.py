@@ -25,11 +25,11 @@ from bounds import (
     transfer,
     validation,
 )
-from bounds.binomial import tail_ball
 from llr.models.families import generic_cut_ranks
 from llr.models.logits import probability_ranks
 from llr.numbers import balls
 from llr.numbers.balls import Real
+from llr.numbers.binomial import tail_ball
 from llr.numbers.rational import parse
 
 DIGITS = 60

@@ -37,6 +37,8 @@ def tail_ball(n: int, most: int, p: fmpq) -> arb:
 
     Complexity: O(sqrt(n p (1-p))) terms below the mean.
     """
+    if most == 0:
+        return arb(1 - p) ** n
     odds, tiny = arb((1 - p) / p), arb(2) ** -ctx.prec
     logarithm = arb(n + 1).lgamma() - arb(most + 1).lgamma() - arb(n - most + 1).lgamma()
     term = (logarithm + most * arb(p).log() + (n - most) * arb(1 - p).log()).exp()
