@@ -192,6 +192,15 @@ def test_independent_rows_span_and_are_as_many_as_the_rank(seed, r):
     assert np.linalg.matrix_rank(m[list(chosen)]) == r
 
 
+def test_of_equal_remainders_the_first_is_taken_on_every_machine():
+    """0.1 and 0.3 are rounded, so that the remainders of the first two rows differ by roundings."""
+    rows = [[0.1, 0], [0, 0.3], [0.1, 0.3]]
+    assert floats.independent_rows(floats.matrix(rows, 2)) == (0, 2)
+    assert floats.independent_rows(floats.matrix([rows[1], rows[0], rows[2]], 2)) == (0, 2)
+    apart = [[0.1, 0], [0, 0.3 * (1 + 2.0**-20)], [0.1, 0.3]]
+    assert floats.independent_rows(floats.matrix(apart, 2)) == (1, 2)
+
+
 def test_independent_rows_leave_their_argument_alone():
     m = low_rank(1, 4, 4, 2)
     before = m.copy()

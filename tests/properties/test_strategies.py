@@ -240,6 +240,11 @@ def test_every_option_of_every_strategy_is_tried_with_bad_values():
     assert options == {(name, option) for name, option, _, _ in BAD}
 
 
+def test_a_strategy_of_something_else_than_models_is_refused_when_it_draws():
+    with pytest.raises(InputError, match="models must be a strategy of models, not 0"):
+        find(noisy_oracles(models=st.integers()), lambda oracle: True)
+
+
 def test_these_options_are_spans():
     spans = {
         (name, p.name)
