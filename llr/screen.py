@@ -98,11 +98,15 @@ def table(title: str, *columns: str) -> Table:
     return found
 
 
-def show(item: object) -> None:
-    """Print a table or a line on standard output; at least 120 columns wide in a pipe."""
+def shown_width() -> int:
+    """Return how many columns standard output has; at least 120 in a pipe."""
     console = Console()
-    if not console.is_terminal:
-        console = Console(width=max(120, console.width))
+    return console.width if console.is_terminal else max(120, console.width)
+
+
+def show(item: object) -> None:
+    """Print a table or a line on standard output."""
+    console = Console(width=shown_width())
     if isinstance(item, Table) and item.title:
         console.print(item.title, soft_wrap=True, markup=False, highlight=False)
         item.title = None

@@ -8,10 +8,13 @@ from flint import fmpq
 from rich.table import Table
 
 from llr.numbers.rational import parse
-from llr.screen import show, table
+from llr.screen import show, shown_width, table
 from properties import records
 from properties.claim import GRADES
 from properties.results import Results, Value, listed, passed, ratio, short_source, slack_of, worst
+
+WIDE = 160
+"""Columns of a screen that has room for three parts of a table."""
 
 
 def show_results(results: Results, *, tightness: bool) -> None:
@@ -24,7 +27,7 @@ def show_results(results: Results, *, tightness: bool) -> None:
     for grade in GRADES:
         of_grade = [v for v in results.verdicts if v["grade"] == grade and "statistics" not in v]
         if of_grade:
-            show(verdict_table(grade, of_grade))
+            show(verdict_table(grade, of_grade, shown_width()))
     if results.sampled:
         show(statistics_table(results.sampled, parse(results.run["error_budget"])))
     if tightness:
@@ -42,18 +45,28 @@ def show_results(results: Results, *, tightness: bool) -> None:
     )
 
 
-def verdict_table(grade: str, verdicts: list[Value]) -> Table:
-    """Return the claims of one grade; many go down the left half and then down the right."""
-    halves = 1 if len(verdicts) <= 20 else 2
+def verdict_table(grade: str, verdicts: list[Value], width: int) -> Table:
+    """Return the claims of one grade, as rows of one screen.
+
+    Many go down the left half and then down the right; very many down three parts if the screen
+    has room for them.
+
+    Args:
+        grade: their grade.
+        verdicts: of the claims.
+        width: of the screen.
+    """
+    parts = 1 if len(verdicts) <= 20 else 3 if len(verdicts) > 80 and width >= WIDE else 2
     instances = listed(verdicts)
     found = table(
         f"{grade}: {len(verdicts)} claims" + (f" ({instances})" if instances else ""),
-        *("claim", "ratio", "twins", "verdict") * halves,
+        *("claim", "ratio", "twins", "verdict") * parts,
     )
     found.padding, found.pad_edge = (0, 1, 0, 0), False
-    half = (len(verdicts) + halves - 1) // halves
-    for left, right in zip_longest(verdicts[:half], verdicts[half:]):
-        found.add_row(*_cells(left), *([] if right is None else _cells(right)))
+    rows = (len(verdicts) + parts - 1) // parts
+    columns = [verdicts[i * rows : (i + 1) * rows] for i in range(parts)]
+    for row in zip_longest(*columns):
+        found.add_row(*(cell for v in row if v is not None for cell in _cells(v)))
     return found
 
 

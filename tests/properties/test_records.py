@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ from click.testing import CliRunner
 from flint import fmpq
 from hypothesis import assume
 from hypothesis import strategies as st
+from rich.console import Console
 
 import properties.cli
 from llr.cli import main
@@ -23,6 +25,7 @@ from properties.claim import Claim, Measurement, Twin, improved_record, verify_c
 from properties.claims import CLAIMS
 from properties.records import FOLDER, Record, load, save, tightening
 from properties.spreading import spread
+from properties.tables import verdict_table
 
 
 def below(limit, least=0, most=1000):
@@ -423,6 +426,28 @@ def test_work_is_spread_in_order():
     claims = [replace(below(n), identifier=str(n)) for n in range(5)]
     for processes in (1, 2):
         assert list(spread(lambda c: c.identifier, claims, processes)) == ["0", "1", "2", "3", "4"]
+
+
+def test_the_claims_that_there_are_fit_a_screen_of_160_columns():
+    """A narrower one takes them in two parts."""
+    verdicts = [
+        {
+            "claim": c.identifier,
+            "verdict": c.expected,
+            "expected": c.expected,
+            "twins": [{"refuted": True}] * len(c.twins),
+            "worst_ratio": 1.23e-45,
+        }
+        for c in CLAIMS.values()
+        if c.grade == "searched"
+    ]
+    for width, most in ((120, 64), (160, 45)):
+        console = Console(width=width, file=io.StringIO())
+        console.print(verdict_table("searched", verdicts, width))
+        shown = console.file.getvalue()
+        assert len(shown.splitlines()) <= most
+        names = [word for word in shown.split() if word in CLAIMS]
+        assert sorted(names) == sorted(v["claim"] for v in verdicts)
 
 
 def test_every_grade_has_its_table_and_fits_a_screen(monkeypatch):
