@@ -372,14 +372,6 @@ CLAIMS = (
         statements=("lemma-5.9-product",),
     ),
     small_claim(
-        "feasibility-monotone",
-        "if the program of y_{1:t} is feasible, so is that of every shorter prefix",
-        "[P] sec. 4",
-        "printed",
-        in_run(spanners.monotone_feasibility),
-        Twin("from shorter to longer", in_run(spanners.forward_feasibility)),
-    ),
-    small_claim(
         "chain-program-split",
         "a chain program is feasible iff its segments are, each solved on its own",
         "[P] program (10)",

@@ -481,10 +481,10 @@ class Needle:
 
 @st.composite
 def needles(draw: DrawFn) -> Needle:
-    """Return secrets of up to four bits, and runs with few words."""
-    horizon = draw(st.integers(1, 5))
-    secret = draw(words_of(alphabet_size=2, length=draw(st.integers(0, horizon - 1))))
-    return Needle(horizon, secret, draw(st.integers(1, 3)), draw(seeds()))
+    """Return secrets of three bits or more, and runs with few words."""
+    horizon = draw(st.integers(4, 7))
+    secret = draw(words_of(alphabet_size=2, length=draw(st.integers(3, horizon - 1))))
+    return Needle(horizon, secret, draw(st.integers(1, 2)), draw(seeds()))
 
 
 def needle_unseen(n: Needle, whatever_is_asked: bool = False) -> Measurement:
@@ -503,7 +503,8 @@ def needle_unseen(n: Needle, whatever_is_asked: bool = False) -> Measurement:
         return Measurement.of(0)
     one, other = (done.learner.table.isan(done.scenario.target.unit) for done in runs)
     differ = sum(one.logits(p) != other.logits(p) for p in _prefixes(one))
-    return Measurement.of(differ + (on_needle.ledger.log != on_uniform.ledger.log))
+    differ += on_needle.ledger.log != on_uniform.ledger.log
+    return Measurement.of(differ, cases=len(on_needle.ledger.log))
 
 
 CLAIMS = (

@@ -71,13 +71,14 @@ class WithoutBox(PrintedLearner):
 
 
 class WithoutFreshWords(PrintedLearner):
-    """Validates on the words whose prefixes were the spanners' histories."""
+    """Validates on n of the N words whose prefixes were the spanners' histories."""
 
     _drawn: Words
 
     def _draw(self, n: int, length: int) -> Words:
         if length == self._horizon:
-            return self._drawn
+            kept = self._rng.multivariate_hypergeometric(list(self._drawn.values()), n).tolist()
+            return {w: many for w, many in zip(self._drawn, kept, strict=True) if many}
         self._drawn = super()._draw(n, self._horizon)
         found: dict[Word, int] = {}
         for word, many in self._drawn.items():
