@@ -10,6 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import huggingface_hub
+import numpy as np
 import pytest
 import tiny_models
 import torch
@@ -80,7 +81,8 @@ def test_many_files_load_as_one(tmp_path, whole):
     model.save_pretrained(tmp_path, max_shard_size="8KB")
     assert len(list(tmp_path.glob("*.safetensors"))) > 1
     many, one = HuggingFaceOracle(str(tmp_path)), HuggingFaceOracle(whole)
-    assert (many.logits([(1, 2, 3)]) == one.logits([(1, 2, 3)])).all()
+    # where arrays lie in memory decides how some processors round
+    assert np.abs(many.logits([(1, 2, 3)]) - one.logits([(1, 2, 3)])).max() < 1e-5
     assert many.identity["sha256"] != one.identity["sha256"]
 
 
