@@ -113,6 +113,17 @@ def largest_logit(model: LanguageModel) -> fmpq:
     return -(-found).below()
 
 
+def schedule_of(parameters: Parameters) -> Schedule:
+    """Return what an epoch draws and tolerates by the theorem; the tolerant set shares a batch."""
+    return Schedule(
+        parameters.g,
+        lambda infeasible: parameters.draws,
+        lambda epoch: parameters.words,
+        parameters.epochs,
+        shared_batch=parameters.variant == "tolerant",
+    )
+
+
 def run_theorem(
     target: LanguageModel,
     *,
@@ -185,13 +196,7 @@ def run_theorem(
         horizon=target.horizon,
         unit=target.unit,
         arithmetic=EXACT,
-        schedule=Schedule(
-            parameters.g,
-            lambda infeasible: parameters.draws,
-            lambda epoch: parameters.words,
-            parameters.epochs,
-            shared_batch=tolerant,
-        ),
+        schedule=schedule_of(parameters),
         rng=np.random.default_rng(seed),
         tell=tell,
     )

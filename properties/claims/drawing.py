@@ -96,6 +96,10 @@ class Drawing:
         return f"Drawing({self.target}, {self.layers})"
 
 
+def _integer(x: int) -> int:
+    return (x << 59) + (1 << 50)
+
+
 @st.composite
 def drawings(draw: DrawFn) -> Drawing:
     """Return one to four words of up to three tokens."""
@@ -118,7 +122,7 @@ def walked(drawing: Drawing, *, blind: bool = False) -> Words:
         longer = []
         for word, x in zip(sorted(found), layer, strict=True):
             weights = [Fraction(2) ** (0 if blind else known.get((word, a), 0)) for a in range(k)]
-            place = Fraction((x << 59) + (1 << 50), 1 << 64) * sum(weights)
+            place = Fraction(_integer(x), 1 << 64) * sum(weights)
             token = sum(place >= sum(weights[: a + 1]) for a in range(k))
             longer.append((*word, token))
         found = longer
@@ -142,7 +146,7 @@ def drawn_words(drawing: Drawing, *, blind: bool = False, repeats: int = 0) -> M
     asked = len({w[:t] for w in expected for t in range(horizon)}) + repeats
 
     def script() -> Scripted:
-        return Scripted([(x << 59) + (1 << 50) for layer in drawing.layers for x in layer])
+        return Scripted([_integer(x) for layer in drawing.layers for x in layer])
 
     exact, rounded, lean = (
         Ledger(oracle, k, horizon, arithmetic)

@@ -7,7 +7,7 @@ to the promise.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from flint import fmpq
@@ -16,7 +16,7 @@ from hypothesis.strategies import DrawFn
 
 from bounds.parameters import Parameters, explicit_parameters
 from llr.analysis.distance import total_variation
-from llr.learning.printed import CORRECTED, Corrections, PrintedLearner, Schedule
+from llr.learning.printed import CORRECTED, Corrections, PrintedLearner
 from llr.learning.program import ChainProgram
 from llr.learning.table import Table
 from llr.models.base import Word, words
@@ -33,9 +33,12 @@ from properties.claims.necessity import (
     learned,
     other_order,
     true_rank,
+    without_box,
 )
 from properties.claims.slips import ONE_FUTURE, SparseTarget
+from properties.claims.theorem import lax, unchanged
 from properties.necessity import Necessity
+from properties.theorem import schedule_of
 
 RISK = fmpq(1, 10**9)
 
@@ -86,21 +89,13 @@ class WithoutFreshWords(PrintedLearner):
         return found
 
 
-def _unchanged(parameters: Parameters) -> Parameters:
-    return parameters
-
-
-def _lax(parameters: Parameters) -> Parameters:
-    return replace(parameters, g=100 * parameters.g) if parameters.g else parameters
-
-
 def promise(
     p: Promised,
     *,
     learner: type[PrintedLearner] = PrintedLearner,
     corrections: Corrections = CORRECTED,
     solver: Callable[[Table], Solve] = as_written,
-    adjust: Callable[[Parameters], Parameters] = _unchanged,
+    adjust: Callable[[Parameters], Parameters] = unchanged,
 ) -> Measurement:
     """Measure TV(M, Q) of a literal run against epsilon; 1 if it does not accept within K.
 
@@ -130,13 +125,7 @@ def promise(
         horizon=model.horizon,
         unit=model.unit,
         arithmetic=EXACT,
-        schedule=Schedule(
-            parameters.g,
-            lambda infeasible: parameters.draws,
-            lambda epoch: parameters.words,
-            parameters.epochs,
-            shared_batch=True,
-        ),
+        schedule=schedule_of(parameters),
         rng=np.random.default_rng(p.seed),
         corrections=corrections,
     ).epochs()
@@ -159,7 +148,7 @@ def _without(
         promised(),
         promise,
         dropped,
-        lambda p: promise(p, adjust=_lax),
+        lambda p: promise(p, adjust=lax),
         remark,
         expected=expected,
         examples=1500 if expected == "needed" else 150,
@@ -175,7 +164,7 @@ NECESSITIES = (
     ),
     _without(
         "coefficients at most 2",
-        lambda p: promise(p, learner=WithoutBox, solver=lambda table: Unboxed(table).solution),
+        lambda p: promise(p, learner=WithoutBox, solver=without_box),
         "not needed by the proof with an exact oracle: more programs are feasible, and neither the "
         "transfer bound nor the count of witnesses asks for a box",
     ),

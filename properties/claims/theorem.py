@@ -120,13 +120,14 @@ def _alpha(rank: int, largest: fmpq) -> fmpq:
     return max(rational_root_above(square), fmpq(1, 1000))
 
 
-def _unchanged(parameters: Parameters) -> Parameters:
+def unchanged(parameters: Parameters) -> Parameters:
+    """Return the parameters as they are."""
     return parameters
 
 
 def promise(
     p: Promise,
-    adjust: Callable[[Parameters], Parameters] = _unchanged,
+    adjust: Callable[[Parameters], Parameters] = unchanged,
     target: LanguageModel | None = None,
 ) -> Measurement:
     """Measure TV(M, Q) of a literal run against epsilon; 1 if it does not accept within K.
@@ -186,7 +187,7 @@ def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: LanguageM
     return bad_mass(target, ledger, last, parameters.g) > parameters.p
 
 
-def _lax(parameters: Parameters) -> Parameters:
+def lax(parameters: Parameters) -> Parameters:
     """Sabotage: a hundred times the threshold."""
     g = parameters.g
     return parameters if g is None else replace(parameters, g=100 * g)
@@ -198,7 +199,7 @@ def _one_epoch(parameters: Parameters) -> Parameters:
 
 
 def nearly_of_rank(
-    p: Promise, adjust: Callable[[Parameters], Parameters] = _unchanged
+    p: Promise, adjust: Callable[[Parameters], Parameters] = unchanged
 ) -> Measurement:
     """Measure the same for a truth that is within xi of the target's rank, with an exact oracle.
 
@@ -401,7 +402,7 @@ CLAIMS = (
         promises,
         promise,
         (
-            Twin("100 g", lambda p: promise(p, _lax)),
+            Twin("100 g", lambda p: promise(p, lax)),
             Twin("one epoch", lambda p: promise(p, _one_epoch)),
         ),
         statements=("parameters",),
@@ -416,7 +417,7 @@ CLAIMS = (
         inexact_promises,
         nearly_of_rank,
         (
-            Twin("100 g", lambda p: nearly_of_rank(p, _lax), copying),
+            Twin("100 g", lambda p: nearly_of_rank(p, lax), copying),
             Twin("one epoch", lambda p: nearly_of_rank(p, _one_epoch), copying),
         ),
         statements=("parameters",),
