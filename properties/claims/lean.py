@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TypeAlias
@@ -14,6 +16,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.potential import witnesses_at_cut
 from bounds.transfer import localised_gap, transfer_end_to_end
+from bounds.validation import passes_at_attempt
 from llr.analysis.distance import total_variation
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule, localise
 from llr.learning.learned import LearnedModel
@@ -24,8 +27,9 @@ from llr.models.logits import cut_ranks_by_enumeration
 from llr.models.network import Network
 from llr.models.realization import realize
 from llr.numbers import floats
-from llr.numbers.arithmetic import EXACT
+from llr.numbers.arithmetic import EXACT, Row
 from llr.numbers.balls import Real
+from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NoisyOracle
 from llr.oracles.protocol import LogitOracle, ModelOracle
@@ -58,15 +62,25 @@ class LeanRun:
     models: list[Isan]
 
 
-def lean_run(scenario: Scenario) -> LeanRun:
-    """Run the lean learner; without noise its threshold is 0, whatever the scenario says."""
+def lean_run(
+    scenario: Scenario,
+    learning: type[LeanLearner] = LeanLearner,
+    fresh: Callable[[int], int] | None = None,
+) -> LeanRun:
+    """Run the lean learner; without noise its threshold is 0, whatever the scenario says.
+
+    Args:
+        scenario: the target, its oracle and the options.
+        learning: a subclass records or sabotages.
+        fresh: attempt j, from 1 -> fresh words that must pass; None: those of the scenario.
+    """
     target = scenario.target
     oracle: LogitOracle = ModelOracle(target)
     noisy = scenario.noise != "none"
     if noisy:
         oracle = NoisyOracle(oracle, scenario.noise, scenario.xi, target.unit, scenario.seed)
     ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
-    learner = LeanLearner(
+    learner = learning(
         ledger,
         alphabet_size=target.alphabet_size,
         horizon=target.horizon,
@@ -77,7 +91,7 @@ def lean_run(scenario: Scenario) -> LeanRun:
             slack=EXACT.from_nats(scenario.xi, target.unit),
             least_slack=fmpq(1, 10**9),
             boxed=noisy,
-            validation_draws=lambda attempt: scenario.validation,
+            validation_draws=fresh or (lambda attempt: scenario.validation),
             max_epochs=MAX_EPOCHS,
         ),
         rng=np.random.default_rng(scenario.seed),
@@ -335,6 +349,74 @@ def lean_acceptance(scenario: Scenario, part: fmpq = fmpq(1)) -> Measurement:
             largest = max([largest, *(abs(x - y) for x, y in zip(guess, truth, strict=True))])
     bound = Real(tau if scenario.noise != "none" else fmpq(0))
     return Measurement(target.unit.in_nats(largest), bound * part)
+
+
+class Recording(LeanLearner):
+    """A lean learner that writes down the words that it draws, and its network at that moment."""
+
+    def epochs(self) -> Iterator[LeanEpoch]:
+        """Yield the batches of words; nothing is drawn so far."""
+        self.drawn: list[tuple[dict[Word, int], Isan]] = []
+        yield from super().epochs()
+
+    def draw(self, n: int) -> dict[Word, int]:
+        """Draw n words."""
+        found = super().draw(n)
+        self.drawn.append((found, self.table.isan(NAT)))
+        return found
+
+
+class WordsAgain(Recording):
+    """Sabotage: words drawn before a change that pass after it count as fresh, all but one."""
+
+    def _changed(self) -> None:
+        super()._changed()
+        missing = self._schedule.validation_draws(1) - 1
+        for drawn, _ in self.drawn:
+            for word, many in drawn.items():
+                counted = min(many, missing)
+                if counted and self._first_failure([word]) is None:
+                    self.words[word] = self.words.get(word, 0) + counted
+                    missing -= counted
+
+
+def _passes(attempt: int) -> int:
+    return passes_at_attempt(attempt, fmpq(1, 2), fmpq(1, 5))
+
+
+def lean_fresh_words(
+    scenario: Scenario,
+    learning: type[Recording] = Recording,
+    passes: Callable[[int], int] = _passes,
+) -> Measurement:
+    """Count what is wrong with the words that an accepted network passed.
+
+    Wrong is a word that was drawn when the network still predicted something else, and any
+    difference between their number and n_j, where j - 1 is the number of repairs.
+
+    Args:
+        scenario: the run.
+        learning: sabotages it.
+        passes: sabotages n_j.
+    """
+    done = lean_run(scenario, learning, passes)
+    assert isinstance(done.learner, Recording)
+    if done.epochs[-1].outcome not in ("accepted", "measured"):
+        return Measurement.of(0)
+    prefixes = _prefixes(scenario.target)
+
+    def predictions(network: Isan) -> list[Row]:
+        return [network.read(network.state_of(p)) for p in prefixes]
+
+    accepted, fresh = predictions(done.models[-1]), Counter[Word]()
+    for drawn, network in reversed(done.learner.drawn):
+        if predictions(network) != accepted:
+            break
+        fresh.update(drawn)
+    passed = Counter(done.learner.words)
+    repairs = sum(epoch.outcome in ("repaired", "stuck") for epoch in done.epochs)
+    wrong = (passed - fresh).total() + abs(passed.total() - _passes(repairs + 1))
+    return Measurement.of(wrong, cases=repairs)
 
 
 def lean_recovery(scenario: Scenario, shortest: bool = False) -> Measurement:
@@ -611,6 +693,23 @@ CLAIMS = (
         lambda: scenarios(noisy=True),
         lean_acceptance,
         (Twin("tau / 4", lambda s: lean_acceptance(s, fmpq(1, 4)), noisy_only),),
+        examples=100,
+    ),
+    Claim(
+        "lean-fresh-words",
+        "an accepted network passed n_j words, all drawn since it predicts what it does",
+        "validation over an unknown number of attempts",
+        "sharpened",
+        lambda: scenarios(noisy=True),
+        lean_fresh_words,
+        (
+            Twin("words tested again count", lambda s: lean_fresh_words(s, WordsAgain)),
+            Twin(
+                "n_1 words at every attempt",
+                lambda s: lean_fresh_words(s, passes=lambda attempt: _passes(1)),
+            ),
+        ),
+        statements=("attempts",),
         examples=100,
     ),
     Claim(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bounds, learner, numbers, oracles, program, spanner
+from . import bounds, lean, learner, numbers, oracles, program, spanner
 
 ROOMS = {
     "Numbers": numbers.NUMBERS,
@@ -12,6 +12,7 @@ ROOMS = {
     "Spanners": spanner.SPANNERS,
     "Chain programs": program.PROGRAMS,
     "Algorithm 1": learner.LEARNERS,
+    "The lean learner": lean.LEAN,
     "The learned model": program.LEARNED,
     "Distances": bounds.DISTANCES,
     "Bounds": bounds.BOUNDS,
