@@ -2,7 +2,7 @@
 
 The model has 2 layers of width 64 and 512 tokens: what one call costs beyond its arithmetic is what
 many sequences together save, and the wider a model, the more its arithmetic counts.  Both ways take
-turns, and the median of the rounds' ratios counts: the machine's speed drifts, and does so for both.
+turns, and the median of the rounds' ratios counts: the machine's speed drifts, for both of them.
 """
 
 from __future__ import annotations
