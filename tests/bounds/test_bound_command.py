@@ -249,6 +249,18 @@ def test_a_long_fraction_is_shown_as_decimals_and_kept_in_json():
 
 
 @pytest.mark.parametrize(
+    ("mean", "shown"),
+    [
+        ("100000007/9999999967", ["value = 100000007/9999999967"]),
+        ("1000000007/9999999967", ["lower = 0.10000000103", "upper = 0.100000001031"]),
+    ],
+)
+def test_people_see_exact_numbers_of_up_to_twenty_characters(mean, shown):
+    lines = call("lemma-5.7-printed", "--mean", mean).stdout.splitlines()
+    assert [line.strip() for line in lines[1:]] == shown
+
+
+@pytest.mark.parametrize(
     ("value", "shown"),
     [
         (fmpq(10) ** 39, "1" + "0" * 39),

@@ -227,6 +227,7 @@ def test_giving_up_returns_the_uniform_model():
 def test_a_slack_that_cannot_be_lowered_is_the_end():
     # no float64 fit is good enough for a threshold of 0
     model = family_target("isan:T=6,k=3,d=3")
+    told = []
     learner = LeanLearner(
         Ledger(model_oracle(model, FLOAT64), 3, 6, FLOAT64),
         alphabet_size=3,
@@ -235,8 +236,10 @@ def test_a_slack_that_cannot_be_lowered_is_the_end():
         arithmetic=FLOAT64,
         schedule=LeanSchedule(0.0, 1e-8, 1e-9, False, lambda attempt: 20, 50),
         rng=np.random.default_rng(0),
+        tell=lambda *what: told.append(what),
     )
     epochs = list(learner.epochs())
+    assert told[-1] == ("fresh words to measure the model on", 0, 0)
     assert [e.outcome for e in epochs[:-2]] == ["repaired"] * (len(epochs) - 2)
     assert [e.outcome for e in epochs[-2:]] == ["stuck", "measured"]
     assert [e.passed for e in epochs[-2:]] == [0, 0]

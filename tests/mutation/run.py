@@ -51,6 +51,7 @@ TESTS = {
         "llr",
         "rational",
         "balls",
+        "binomial",
         "floats",
         "units",
         "distance",
