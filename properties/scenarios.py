@@ -109,8 +109,13 @@ def scenarios(
     return found()
 
 
-def run(scenario: Scenario) -> Run:
-    """Run Algorithm 1 to acceptance, or for ``MAX_EPOCHS`` epochs."""
+def run(scenario: Scenario, shared_batch: bool = False) -> Run:
+    """Run Algorithm 1 to acceptance, or for ``MAX_EPOCHS`` epochs.
+
+    Args:
+        scenario: the target, its oracle and the draws.
+        shared_batch: let one batch of words serve the spanners of all cuts.
+    """
     model = scenario.target
     oracle: LogitOracle = ModelOracle(model)
     if scenario.noise != "none":
@@ -128,6 +133,7 @@ def run(scenario: Scenario) -> Run:
             lambda infeasible: scenario.samples,
             lambda epoch: scenario.validation,
             MAX_EPOCHS,
+            shared_batch,
         ),
         rng=np.random.default_rng(scenario.seed),
     )

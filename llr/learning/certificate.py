@@ -36,7 +36,7 @@ Source: Clopper-Pearson; betting after Ville; the couplings are those of [P] Lem
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,19 +164,75 @@ def certify(
         reproducible: how far two answers to the same question may differ, in nats.
         tell: told of every place of the words.
     """
-    horizon, n = model.horizon, sum(words.values())
+    shown = evidence(model, ledger, words, unit, tau=tau, reproducible=reproducible, tell=tell)
+    tell("certifying, the bounds", 0, 0)
+    n = sum(words.values())
+    failing = sum(words[word] for word in shown.failed)
+    sums: dict[fmpq, int] = {}
+    for word, many in words.items():
+        value = _rounded_up(shown.distances[word] / shown.reach)
+        sums[value] = sums.get(value, 0) + many
+    noise = model.horizon * xi / 2
+    limit = failure_limit(n, failing, delta / 2)
+    return Certificate(
+        alphabet_size=model.alphabet_size,
+        horizon=model.horizon,
+        unit=unit,
+        arithmetic=model.arithmetic.name,
+        delta=delta,
+        xi=xi,
+        tau=tau,
+        reproducible=reproducible,
+        words=tuple(words.items()),
+        failing=failing,
+        failing_words=min(fmpq(1), limit + shown.passing + noise),
+        next_token=min(fmpq(1), shown.reach * mean_limit(sums, delta / 2) + noise),
+    )
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What words show of a model: TV(M, Q) <= Pr(failed) + passing, and TV(M, Q) <= E Z.
+
+    Attributes:
+        failed: the words that fail.
+        distances: Z of every word, in [0, reach].
+        reach: 1 + (T-1) kappa.
+        passing: ((T-1) tau + e) / 2, what words that pass may add.
+    """
+
+    failed: frozenset[Word]
+    distances: dict[Word, fmpq]
+    reach: fmpq
+    passing: fmpq
+
+
+def evidence(
+    model: LanguageModel,
+    ledger: Ledger,
+    words: Iterable[Word],
+    unit: LogitUnit,
+    *,
+    tau: fmpq,
+    reproducible: fmpq = ZERO,
+    tell: Tell = untold,
+) -> Evidence:
+    """Compare a model with the oracle along words.
+
+    Args:
+        model, ledger, words, unit, tau, reproducible, tell: see :func:`certify`.
+    """
+    horizon = model.horizon
     guesses = model_oracle(model, model.arithmetic)
     compare = _compare_exact if model.arithmetic is EXACT else _compare_floats
-    kappa = tau / 2
-    reach = 1 + (horizon - 1) * kappa
-    first = ZERO
+    kappa, first = tau / 2, ZERO
     failed: set[Word] = set()
     stopped: set[Word] = set()
     z = dict.fromkeys(words, ZERO)
-    for t in range(horizon if words else 0):
+    for t in range(horizon if z else 0):
         tell(f"certifying, {len(failed):,} distinct words failed; places", t, horizon)
         place: dict[Word, int] = {}
-        for word in words:
+        for word in z:
             place.setdefault(word[:t], len(place))
         prefixes = list(place)
         off, apart = compare(
@@ -186,7 +242,7 @@ def certify(
         apart = [x + reproducible / 2 for x in apart]
         if t == 0:
             first = off[0]
-        for word in words:
+        for word in z:
             i = place[word[:t]]
             if off[i] > tau:
                 failed.add(word)
@@ -194,27 +250,8 @@ def certify(
                 z[word] += apart[i] if apart[i] <= kappa else 1
                 if apart[i] > kappa:
                     stopped.add(word)
-    tell("certifying, the bounds", 0, 0)
-    failing = sum(words[word] for word in failed)
-    sums: dict[fmpq, int] = {}
-    for word, many in words.items():
-        value = _rounded_up(z[word] / reach)
-        sums[value] = sums.get(value, 0) + many
-    noise = horizon * xi / 2
-    limit = failure_limit(n, failing, delta / 2)
-    return Certificate(
-        alphabet_size=model.alphabet_size,
-        horizon=horizon,
-        unit=unit,
-        arithmetic=model.arithmetic.name,
-        delta=delta,
-        xi=xi,
-        tau=tau,
-        reproducible=reproducible,
-        words=tuple(words.items()),
-        failing=failing,
-        failing_words=min(fmpq(1), limit + ((horizon - 1) * tau + first) / 2 + noise),
-        next_token=min(fmpq(1), reach * mean_limit(sums, delta / 2) + noise),
+    return Evidence(
+        frozenset(failed), z, 1 + (horizon - 1) * kappa, ((horizon - 1) * tau + first) / 2
     )
 
 

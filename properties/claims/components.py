@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 from flint import fmpq
 from hypothesis import assume
@@ -15,10 +16,11 @@ from bounds.parameters import Parameters, explicit_parameters
 from bounds.spanner import spanner_failure
 from bounds.validation import binomial_tail
 from llr.analysis.distance import kl_divergence, total_variation
+from llr.errors import InputError, OracleError
 from llr.learning.table import Table
 from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.numbers import balls
-from llr.numbers.arithmetic import EXACT
+from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.numbers.balls import Real, total
 from llr.numbers.rational import RationalRow
 from llr.numbers.units import LN2, NAT
@@ -134,6 +136,102 @@ def ledger_counts(asked: Asked, *, repeats: bool = True) -> Measurement:
     wrong += sorted(oracle.asked) != sorted(different)
     wrong += sorted(ledger.log) != sorted(different)
     return Measurement.of(wrong)
+
+
+FAULTS: dict[str, Callable[[list[Any]], Any]] = {
+    "a logit less": lambda row: row[:-1],
+    "a logit more": lambda row: [*row, row[-1]],
+    "no row": lambda row: None,
+    "not a number": lambda row: [*row[:-1], float("nan")],
+    "infinite": lambda row: [*row[:-1], float("-inf")],
+    "a word": lambda row: [*row[:-1], "high"],
+}
+"""What an oracle may wrongly answer in place of a row."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Prefixes that a ledger is asked for, and the one that goes wrong.
+
+    Attributes:
+        prefixes: different ones of at most two tokens, k = 2.
+        at: number of the one that goes wrong.
+        kind: one of ``FAULTS``, "a row less", "changed" when asked again, or "long": asked for
+            although it has T tokens.
+        exact: arithmetic of the ledger.
+    """
+
+    prefixes: tuple[Word, ...]
+    at: int
+    kind: str
+    exact: bool
+
+
+def faults() -> st.SearchStrategy[Fault]:
+    """Return one to four prefixes and what goes wrong at one of them."""
+    prefix = st.lists(st.integers(0, 1), max_size=2).map(tuple)
+
+    def of(prefixes: list[Word]) -> st.SearchStrategy[Fault]:
+        return st.builds(
+            Fault,
+            st.just(tuple(prefixes)),
+            st.integers(0, len(prefixes) - 1),
+            st.sampled_from([*FAULTS, "a row less", "changed", "long"]),
+            st.booleans(),
+        )
+
+    return st.lists(prefix, min_size=1, max_size=4, unique=True).flatmap(of)
+
+
+class Faulty:
+    """An oracle that answers wrongly at one prefix."""
+
+    def __init__(self, fault: Fault, honest: bool) -> None:
+        self._fault = fault
+        self._honest = honest
+        self._calls = 0
+
+    def logits(self, prefixes: Sequence[Word]) -> list[Any]:
+        """Return rows of two logits, but one."""
+        self._calls += 1
+        bad, kind = self._fault.prefixes[self._fault.at], self._fault.kind
+        rows: list[Any] = [[fmpq(len(p)), fmpq(-1 - sum(p))] for p in prefixes]
+        if not self._fault.exact:
+            rows = [[float(int(x)) for x in row] for row in rows]
+        if self._honest or bad not in prefixes:
+            return rows
+        place = prefixes.index(bad)
+        if kind in FAULTS:
+            rows[place] = FAULTS[kind](rows[place])
+        elif kind == "a row less":
+            del rows[place]
+        elif kind == "changed" and self._calls > 1:
+            rows[place] = rows[place][::-1]
+        return rows
+
+
+def refused(fault: Fault, honest: bool = False) -> Measurement:
+    """Count the faults that a ledger takes without an error, or counts as asked.
+
+    Args:
+        fault: what goes wrong.
+        honest: sabotage: nothing does.
+    """
+    arithmetic = EXACT if fault.exact else FLOAT64
+    ledger = Ledger(Faulty(fault, honest), 2, 3, arithmetic)
+    prefixes = list(fault.prefixes)
+    if fault.kind == "long" and not honest:
+        prefixes[fault.at] = (1, 0, 1)
+    try:
+        ledger.rows(prefixes)
+        if fault.kind == "changed":
+            ledger.recheck()
+    except InputError:
+        return Measurement.of(int(fault.kind != "long") + ledger.counts.calls)
+    except OracleError:
+        counted = 0 if fault.kind == "changed" else ledger.counts.calls
+        return Measurement.of(int(fault.kind == "long") + counted)
+    return Measurement.of(1)
 
 
 # -- Def 4.1 ------------------------------------------------------------------------------------
@@ -381,6 +479,16 @@ CLAIMS = (
         batches,
         ledger_counts,
         (Twin("no repeats expected", lambda a: ledger_counts(a, repeats=False)),),
+    ),
+    Claim(
+        "ledger-refuses",
+        "rows of another shape or not finite, changed answers, long prefixes: errors, not counted",
+        "counts at the ledger",
+        "sharpened",
+        faults,
+        refused,
+        (Twin("nothing wrong", lambda f: refused(f, honest=True)),),
+        examples=200,
     ),
     Claim(
         "def-4.1",

@@ -5,22 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from flint import fmpq
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llr.learning.lean import LeanLearner, LeanSchedule
-from llr.models.base import Word
+from llr.models.base import Word, words
 from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.numbers.units import LN2
+from llr.oracles.access import SampledOracle
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle, model_oracle
 from llr.oracles.sampling import ModelWords, OracleWords, RowWords, Thresholds, Words, split
 from properties.claim import Claim, Measurement, Twin
 from properties.claims.slips import SparseTarget, sparse_targets
+from properties.strategies import seeds
 
 # -- one token ----------------------------------------------------------------------------------
 
@@ -39,6 +41,20 @@ def draws(draw: DrawFn) -> Draws:
     row = draw(st.lists(st.integers(0, 6), min_size=2, max_size=4).map(tuple))
     place = st.tuples(st.integers(0, len(row) - 2), st.integers(-2, 2))
     return Draws(row, tuple(draw(st.lists(place, min_size=1, max_size=3))))
+
+
+Rows: TypeAlias = list[tuple[int, ...]]
+"""Rows of as many logits each."""
+
+
+def rows_of_logits() -> SearchStrategy[Rows]:
+    """Return one to three rows of 2 to 4 logits."""
+
+    def of(k: int) -> SearchStrategy[Rows]:
+        row = st.lists(st.integers(0, 6), min_size=k, max_size=k).map(tuple)
+        return st.lists(row, min_size=1, max_size=3)
+
+    return st.integers(2, 4).flatmap(of)
 
 
 class Scripted(np.random.Generator):
@@ -75,6 +91,87 @@ def sampled(instance: Draws, late: int = 0) -> Measurement:
     thresholds = Thresholds(LN2, EXACT)(EXACT.row([fmpq(x) for x in instance.row]))
     counts = split([len(script)], [thresholds], Scripted(script))[0]
     return Measurement.of(sum(x != y for x, y in zip(counts, expected, strict=True)))
+
+
+# -- very many draws ----------------------------------------------------------------------------
+
+
+class Laws(np.random.Generator):
+    """A generator that notes the laws of multinomial counts and gives all draws to token 0."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+        self.laws: list[list[float]] = []
+
+    def multinomial(self, n: Any, pvals: Any, size: Any = None) -> Any:
+        """Note the law of every node."""
+        self.laws += [list(map(float, law)) for law in pvals]
+        return np.array([[many, *[0] * (len(law) - 1)] for many, law in zip(n, pvals, strict=True)])
+
+
+def many_draws(rows: Rows, even: bool = False, part: fmpq = fmpq(1)) -> Measurement:
+    """Measure how far the laws of more than 2^22 draws are off, against 2^-54 + 2^-64.
+
+    Args:
+        rows: of integer logits in units of ln 2, one per node.
+        even: sabotage: expect every token equally often.
+        part: tightens the bound.
+    """
+    thresholds = Thresholds(LN2, EXACT)
+    rng = Laws()
+    ends = [thresholds(EXACT.row([fmpq(x) for x in row])) for row in rows]
+    split([1 << 22] * len(rows) + [1], [*ends, ends[0]], rng)
+    off = fmpq(0 if len(rng.laws) == len(rows) + 1 else 1)
+    for row, law in zip([*rows, rows[0]], rng.laws, strict=False):
+        weights = [1 if even else 2**x for x in row]
+        for w, p in zip(weights, law, strict=True):
+            off = max(off, abs(fmpq(w, sum(weights)) - fmpq(*p.as_integer_ratio())))
+    return Measurement.of(off, (fmpq(1, 2**54) + fmpq(1, 2**64)) * part)
+
+
+# -- logits from samples ------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Estimating:
+    """A target, how many samples estimate its logits, at which temperature, and a seed."""
+
+    target: SparseTarget
+    samples: int
+    temperature: int
+    seed: int
+
+
+def estimating() -> SearchStrategy[Estimating]:
+    """Return targets of at most three tokens with up to 40 samples per prefix."""
+    return st.builds(
+        Estimating,
+        sparse_targets(horizons=(1, 3)),
+        st.integers(1, 40),
+        st.integers(1, 3),
+        seeds(),
+    )
+
+
+def fixed_answers(e: Estimating, other: int = 0) -> Measurement:
+    """Count the prefixes where sampled logits are not what another such oracle has said.
+
+    One is asked at all prefixes at once and then again, the other one by one and backwards.
+
+    Args:
+        e: the oracle.
+        other: sabotage: added to the seed of the other one.
+    """
+    model = e.target.model
+    asked = [p for t in range(model.horizon) for p in words(model.alphabet_size, t)]
+    one, two = (
+        SampledOracle(model, e.samples, seed, fmpq(e.temperature))
+        for seed in (e.seed, e.seed + other)
+    )
+    first, again = one.logits(asked), one.logits(asked)
+    singly = [two.logits([p])[0] for p in reversed(asked)][::-1]
+    found = zip(first, again, singly, strict=True)
+    return Measurement.of(sum(not x == y == z for x, y, z in found))
 
 
 # -- whole words --------------------------------------------------------------------------------
@@ -177,6 +274,28 @@ def drawn_words(drawing: Drawing, *, blind: bool = False, repeats: int = 0) -> M
 
 
 CLAIMS = (
+    Claim(
+        "many-draws",
+        "more than 2^22 draws are multinomial counts with each node's own law, nearest doubles",
+        "sample oracle, correctly rounded",
+        "sharpened",
+        rows_of_logits,
+        many_draws,
+        (
+            Twin("all tokens alike", lambda rows: many_draws(rows, even=True)),
+            Twin("half of that", lambda rows: many_draws(rows, part=fmpq(1, 2))),
+        ),
+    ),
+    Claim(
+        "sampled-oracle",
+        "logits estimated from samples are a fixed function of seed and prefix",
+        "[P] Remark 5.8, Def 4.1",
+        "sharpened",
+        estimating,
+        fixed_answers,
+        (Twin("the next seed", lambda e: fixed_answers(e, 1)),),
+        examples=60,
+    ),
     Claim(
         "sampler",
         "a 64-bit draw falls on token a iff it lies between the rounded cumulative probabilities",

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from flint import fmpq
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
+from bounds.validation import passes_at_attempt
 from llr.learning.api import LearnResult, learn
 from llr.learning.lean import LeanEpoch
 from llr.learning.learned import LearnedModel
@@ -18,9 +20,12 @@ from llr.learning.table import read_rows
 from llr.models.base import LanguageModel, Word, words
 from llr.models.isan import Isan
 from llr.numbers.arithmetic import EXACT, FLOAT64
+from llr.numbers.rational import rational
 from llr.numbers.units import NAT
-from llr.oracles.protocol import LogitOracle, model_oracle
+from llr.oracles.noise import NOISES, NoisyOracle
+from llr.oracles.protocol import LogitOracle, ModelOracle, model_oracle
 from properties.claim import Claim, Measurement, Twin
+from properties.measure import worst
 from properties.strategies import isans, seeds
 
 EPSILON, DELTA = "1/4", "1/4"
@@ -205,7 +210,112 @@ def calls_after_learning(
     return Measurement.of(late)
 
 
+# -- acceptance ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Accepting:
+    """A run that may be accepted.
+
+    Attributes:
+        target: the true model.
+        kind: "lean", "printed", "noisy" (lean) or "rank" (lean, at most one history per cut).
+        noise: of the oracle, if noisy.
+        seed: of the run and of the noise.
+    """
+
+    target: Isan
+    kind: str
+    noise: str
+    seed: int
+
+
+@st.composite
+def accepting(draw: DrawFn) -> Accepting:
+    """Return runs of every kind on targets of two to four tokens."""
+    return Accepting(
+        draw(isans(horizons=(2, 4), alphabet_sizes=(2, 2), dimensions=(1, 2))),
+        draw(st.sampled_from(["lean", "printed", "noisy", "rank"])),
+        draw(st.sampled_from(sorted(NOISES))),
+        draw(seeds()),
+    )
+
+
+SMALL_NOISE = fmpq(1, 50)
+
+
+def promised(a: Accepting, part: fmpq = fmpq(1), shared: bool = True) -> Measurement:
+    """Measure the certificate of a lean run whose words passed against epsilon.
+
+    Beside that, count what any run promises and does not keep: words enough for attempt j, risk
+    delta / (j (j+1)), the oracle's xi, no failure among words that passed, and accepted if and only
+    if they passed or the certificate says at most epsilon.
+
+    Args:
+        a: the run.
+        part: tightens epsilon.
+        shared: False, sabotage: expect the whole risk at every attempt.
+    """
+    target, noisy = a.target, a.kind == "noisy"
+    oracle: LogitOracle = ModelOracle(target)
+    if noisy:
+        oracle = NoisyOracle(oracle, a.noise, SMALL_NOISE, target.unit, a.seed)
+    last: list[Epoch | LeanEpoch] = []
+    found = learn(
+        oracle,
+        alphabet_size=target.alphabet_size,
+        horizon=target.horizon,
+        unit=target.unit,
+        epsilon=EPSILON,
+        delta=DELTA,
+        xi=SMALL_NOISE if noisy else 0,
+        seed=a.seed,
+        samples=2,
+        algorithm="printed" if a.kind == "printed" else "lean",
+        rank=1 if a.kind == "rank" else None,
+        on_epoch=last.append,
+    )
+    certificate, end = found.certificate, last[-1]
+    if certificate is None:
+        return Measurement.of(int(found.accepted))
+    attempt = end.attempt if isinstance(end, LeanEpoch) else end.number
+    passed = end.outcome == "accepted"
+    tested = sum(many for _, many in certificate.words)
+    epsilon, delta = rational(EPSILON), rational(DELTA)
+    risk = delta / (attempt * (attempt + 1)) if shared else delta
+    wrong = int(certificate.delta != risk) + (certificate.xi != (SMALL_NOISE if noisy else 0))
+    wrong += found.accepted != (passed or certificate.total_variation <= epsilon)
+    if not passed:
+        return Measurement.of(wrong)
+    allowed = found.parameters["p"]
+    assert allowed is not None
+    needed = passes_at_attempt(attempt, allowed, delta)
+    if a.kind == "printed":
+        # up to two tokens, Algorithm 1 has nothing to test
+        return Measurement.of(
+            wrong + certificate.failing + (target.horizon > 2 and tested < needed)
+        )
+    wrong += certificate.failing + (tested < needed)
+    return worst(
+        [Measurement.of(wrong), Measurement.of(certificate.total_variation, epsilon * part)]
+    )
+
+
 CLAIMS = (
+    Claim(
+        "accepted-promise",
+        "llr.learn: words that passed certify TV <= epsilon, attempt j at risk delta / (j (j+1))",
+        "validation over an unknown number of attempts, certificate",
+        "sharpened",
+        accepting,
+        promised,
+        (
+            Twin("epsilon times 2/3", lambda a: promised(a, fmpq(2, 3))),
+            Twin("the whole risk at every attempt", lambda a: promised(a, shared=False)),
+        ),
+        statements=("attempts",),
+        examples=200,
+    ),
     Claim(
         "giving-up",
         "no acceptance in K epochs: the uniform model, no certificate, and accepted is False",
