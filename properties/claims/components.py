@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from itertools import count
 from typing import Any
 
+import numpy as np
 from flint import fmpq
-from hypothesis import assume
+from hypothesis import assume, reject
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn
 
-from bounds.parameters import Parameters, explicit_parameters
+from bounds.parameters import CoarseOracleError, Parameters, explicit_parameters
 from bounds.spanner import spanner_failure
 from bounds.validation import binomial_tail
 from llr.analysis.distance import kl_divergence, total_variation
@@ -389,24 +391,30 @@ def uniform_tail(scenario: Scenario, *, everywhere: bool = False) -> Measurement
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the explicit parameters are asked for, with an exact oracle."""
+    """What the explicit parameters are asked for; alpha plays no part if xi = 0."""
 
     horizon: int
+    alphabet_size: int
     rank: int
     epsilon: fmpq
     delta: fmpq
     tolerant: bool
+    xi: fmpq = fmpq(0)
+    alpha: fmpq = fmpq(1)
 
 
 @st.composite
 def wanted(draw: DrawFn) -> Wanted:
-    """Return small sizes, k = 2."""
+    """Return small sizes, with exact oracles and with noisy ones."""
     return Wanted(
-        draw(st.integers(3, 6)),
+        draw(st.integers(3, 5)),
+        draw(st.integers(2, 3)),
         draw(st.integers(1, 3)),
-        fmpq(1, draw(st.sampled_from([2, 10, 50]))),
+        fmpq(1, draw(st.sampled_from([2, 10, 20]))),
         fmpq(1, draw(st.sampled_from([2, 4, 20]))),
         draw(st.booleans()),
+        draw(st.sampled_from([fmpq(0), *(fmpq(1, 10**i) for i in (9, 6, 5))])),
+        draw(st.sampled_from([fmpq(1), fmpq(1, 10), fmpq(3)])),
     )
 
 
@@ -414,50 +422,85 @@ def _unchanged(parameters: Parameters) -> Parameters:
     return parameters
 
 
+def _allowed_witnesses(w: Wanted, g: fmpq) -> int:
+    """Return the least W such that Lemma 5.1 forbids W + 1 witnesses, in floats."""
+    if w.xi == 0:
+        return w.rank
+    lam = 2.0 ** (np.arange(-400, 401) / 4)
+    size, xi, gap = (balls.nearest_float(Real.of(x)) for x in (w.alpha, w.xi, g))
+    for many in count():
+        width = (w.alphabet_size + 1) * (w.alphabet_size + many + 1)
+        b, e = 4 * width * size, 4 * width * xi
+        assert gap > e
+        gained = [np.log1p((gap - e) ** 2 / (lam * b**2 + j * e**2)) for j in range(many + 1)]
+        room = w.rank * np.log1p((many + 1) * size**2 / (w.rank * lam))
+        largest = (sum(gained) / room).max()
+        assume(abs(largest - 1) > 1e-9)
+        if largest > 1:
+            return many
+    raise AssertionError
+
+
 def shares_of_risk(
     w: Wanted, adjust: Callable[[Parameters], Parameters] = _unchanged
 ) -> Measurement:
-    """Measure every share of the risk and of the error against what the proof allots to it."""
-    p = adjust(
-        explicit_parameters(
+    """Measure every share of the risk and of the error against what the proof allots to it.
+
+    Beside that, count what is not the least: n, N, W by Lemma 5.1; and w = (k+1)(k+W+1).
+    """
+    try:
+        found = explicit_parameters(
             horizon=w.horizon,
-            alphabet_size=2,
+            alphabet_size=w.alphabet_size,
             rank=w.rank,
             epsilon=w.epsilon,
             delta=w.delta,
             tolerant=w.tolerant,
+            xi=w.xi,
+            alpha=w.alpha,
         )
-    )
+    except CoarseOracleError:
+        reject()
+    p = adjust(found)
     assert p.g is not None
     assert p.eta is not None
     inner = w.horizon - 2
-    missed_spanner = spanner_failure(p.draws, w.rank, p.eta)
-    needed = inner * w.rank
-    found = [
-        Measurement.of(2 * p.p, w.epsilon),
+    width = (w.alphabet_size + 1) * (w.alphabet_size + p.witnesses + 1)
+    rank = min(width, w.rank) if w.xi == 0 else width
+    missed_spanner = spanner_failure(p.draws, rank, p.eta)
+    risk_of_words = w.delta / 2 / p.epochs
+    risk_of_spanner = w.delta / 4 / (p.epochs * inner)
+    needed = inner * p.witnesses
+    wrong = (p.width != width) + (p.witnesses != _allowed_witnesses(w, p.g))
+    wrong += balls.exp(-p.p * (p.words - 1)) <= risk_of_words
+    wrong += spanner_failure(p.draws - 1, rank, p.eta) <= risk_of_spanner
+    measured = [
+        Measurement.of(wrong),
+        Measurement.of(2 * p.p + w.horizon * w.xi / 2, w.epsilon),
         Measurement.of((w.horizon - 1) * inner * p.g / 4, p.p),
-        Measurement.of(p.epochs * balls.exp(-p.p * p.words), w.delta / 2),
-        Measurement.of(p.epochs * inner * missed_spanner, w.delta / 4),
+        Measurement.of(balls.exp(-p.p * p.words), risk_of_words),
+        Measurement.of(missed_spanner, risk_of_spanner),
     ]
     if w.tolerant:
-        found += [
+        measured += [
             Measurement.of(p.words * inner * p.eta, fmpq(1, 2)),
             Measurement(binomial_tail(p.epochs, needed, fmpq(1, 2)), Real.of(w.delta / 4)),
         ]
     else:
-        found += [
+        measured += [
             Measurement.of(p.epochs * p.words * inner * p.eta, w.delta / 4),
             Measurement.of(needed + 1, p.epochs),
         ]
-    return worst(found)
+    return worst(measured)
 
 
-def _one_draw_fewer(p: Parameters) -> Parameters:
-    return replace(p, draws=p.draws - 1)
+def _with(**more: int) -> Callable[[Parameters], Parameters]:
+    """Return what adds to some of the parameters."""
 
+    def adjusted(p: Parameters) -> Parameters:
+        return replace(p, **{name: getattr(p, name) + x for name, x in more.items()})
 
-def _one_word_fewer(p: Parameters) -> Parameters:
-    return replace(p, words=p.words - 1)
+    return adjusted
 
 
 CLAIMS = (
@@ -537,8 +580,10 @@ CLAIMS = (
         wanted,
         shares_of_risk,
         (
-            Twin("one spanner word fewer", lambda w: shares_of_risk(w, _one_draw_fewer)),
-            Twin("one fresh word fewer", lambda w: shares_of_risk(w, _one_word_fewer)),
+            Twin("one spanner word fewer", lambda w: shares_of_risk(w, _with(draws=-1))),
+            Twin("one fresh word fewer", lambda w: shares_of_risk(w, _with(words=-1))),
+            Twin("one fresh word more", lambda w: shares_of_risk(w, _with(words=1))),
+            Twin("one witness fewer", lambda w: shares_of_risk(w, _with(witnesses=-1, width=-3))),
         ),
         statements=("parameters", "lemma-5.2"),
         examples=60,
