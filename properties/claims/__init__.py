@@ -78,6 +78,7 @@ register(
     drawing.Estimating,
     lean.Estimates,
     lean.Needle,
+    models.Member,
     necessity.Listed,
     necessity.ListedRun,
     potential.Weighted,

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TypeAlias
 
 from flint import fmpq
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.queries import copy_ranks
 from llr.baselines.recursion import minors, plain_recursion
-from llr.models.base import LanguageModel, words
+from llr.models import families
+from llr.models.base import LanguageModel, Word, words
 from llr.models.isan import Isan
 from llr.models.logits import cut, cut_ranks_by_enumeration
 from llr.models.realization import realize
+from llr.models.teachers import cauchy_teacher
 from llr.numbers import rational
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.rational import RationalRow
@@ -178,6 +181,101 @@ def family_ranks_tightened(instance: Ranked) -> Measurement:
     return Measurement.of(family_ranks(instance).measured, -1)
 
 
+# -- the laws of the families -------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Member:
+    """A member of a family.
+
+    Attributes:
+        kind: "parity", "fourier", "copy", "cauchy" or "spike".
+        size: n bits or tokens; T of a spike.
+        alphabet_size: k of a copy model, else 2.
+        terms: fhat(S) by S; of a parity its secret with nu.
+        strength: c of a copy model.
+    """
+
+    kind: str
+    size: int
+    alphabet_size: int
+    terms: tuple[tuple[str, fmpq], ...]
+    strength: int
+
+    @property
+    def model(self) -> Isan:
+        """The model, from the library."""
+        if self.kind == "parity":
+            return families.noisy_parity(self.size, *self.terms[0])
+        if self.kind == "fourier":
+            return families.fourier_sparse(self.size, dict(self.terms))
+        if self.kind == "copy":
+            return families.copy(self.size, self.alphabet_size, self.strength)
+        return cauchy_teacher(self.size) if self.kind == "cauchy" else families.spike(self.size)
+
+    def logit(self, prefix: Word, token: int) -> fmpq:
+        """Return the centred logit of a token in the model's unit, from the family's definition."""
+        n, done = self.size, len(prefix)
+        sign = 2 * token - 1
+        if self.kind == "spike":
+            return fmpq(-n * sign if not prefix else 0)
+        if self.kind == "copy":
+            hit = done >= n and token == prefix[done - n]
+            return (
+                fmpq(0) if done < n else self.strength * (fmpq(hit) - fmpq(1, self.alphabet_size))
+            )
+        if self.kind == "cauchy":
+            bits = "".join(map(str, prefix))
+            last = done == 2 * n
+            return fmpq(sign * (int(bits[:n], 2) - int(bits[n:], 2)), 2) if last else fmpq(0)
+        if done < n:
+            return fmpq(0)
+        values = {
+            subset: fmpq(-1, 2) if self.kind == "parity" else value for subset, value in self.terms
+        }
+        f = fmpq(0)
+        for subset, value in values.items():
+            odd = sum(x for x, s in zip(prefix, subset, strict=True) if s == "1") % 2
+            f += -value if odd else value
+        return sign * f
+
+
+@st.composite
+def members(draw: DrawFn) -> Member:
+    """Return small members of every family."""
+    kind = draw(st.sampled_from(["parity", "fourier", "copy", "cauchy", "spike"]))
+    n = draw(st.integers(1, 3 if kind in ("parity", "fourier", "spike") else 2))
+    subsets = st.text("01", min_size=n, max_size=n)
+    values = st.sampled_from([fmpq(1), fmpq(-1), fmpq(1, 2), fmpq(-3, 4)])
+    terms: tuple[tuple[str, fmpq], ...] = ()
+    if kind == "parity":
+        terms = ((draw(subsets), fmpq(1, draw(st.integers(3, 9)))),)
+    if kind == "fourier":
+        terms = tuple(draw(st.dictionaries(subsets, values, min_size=1, max_size=3)).items())
+    k = draw(st.integers(2, 3)) if kind == "copy" else 2
+    return Member(kind, n, k, terms, draw(st.integers(1, 3)) if kind == "copy" else 1)
+
+
+def family_laws(member: Member, turned: bool = False) -> Measurement:
+    """Count the logits, and for a parity the label's probabilities, that are not the definition's.
+
+    Args:
+        member: of a family.
+        turned: sabotage: expect logits of the opposite sign.
+    """
+    model, wrong = member.model, 0
+    every = [p for t in range(model.horizon) for p in words(model.alphabet_size, t)]
+    for prefix in every:
+        expected = [member.logit(prefix, a) for a in range(model.alphabet_size)]
+        row = model.read(model.state_of(prefix))
+        wrong += sum(x != (-y if turned else y) for x, y in zip(row, expected, strict=True))
+        if member.kind == "parity" and len(prefix) == member.size:
+            ((secret, nu),) = member.terms
+            odd = sum(x for x, s in zip(prefix, secret, strict=True) if s == "1") % 2
+            wrong += model.probabilities(prefix)[1].exact != (1 - nu if odd else nu)
+    return Measurement.of(wrong, cases=len(every))
+
+
 def copy_peak(model: Isan) -> Measurement:
     """Measure |largest cut rank - n (k-1)| of a copy model."""
     promised = copy_ranks(model.horizon // 2, model.alphabet_size).logit
@@ -254,6 +352,16 @@ CLAIMS = (
         promised_ranks,
         family_ranks,
         (Twin("one less than promised", family_ranks_tightened),),
+    ),
+    Claim(
+        "family-laws",
+        "parities, Fourier-sparse labels, copies, Cauchy teachers, spikes: the logits of the table",
+        "table of families",
+        "sharpened",
+        members,
+        family_laws,
+        (Twin("the opposite sign", lambda m: family_laws(m, turned=True)),),
+        examples=200,
     ),
     Claim(
         "copy-peak",
