@@ -88,6 +88,7 @@ register(
     queries.Size,
     returned.Accepting,
     returned.Budget,
+    returned.Limited,
     slips.SparseTarget,
     theorem.Approximate,
     theorem.Promise,

@@ -301,7 +301,82 @@ def promised(a: Accepting, part: fmpq = fmpq(1), shared: bool = True) -> Measure
     )
 
 
+# -- limits ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Limited:
+    """A run with a limit on the rank.
+
+    Attributes:
+        target: the true model.
+        rank: R, at least 2.
+        calls: of the shared network, the distinct prefixes that it may ask to learn from.
+        seed: of the runs.
+    """
+
+    target: Isan
+    rank: int
+    calls: int
+    seed: int
+
+
+@st.composite
+def limited(draw: DrawFn) -> Limited:
+    """Return runs on targets of four or five tokens, R <= 3."""
+    return Limited(
+        draw(isans(horizons=(4, 5), alphabet_sizes=(2, 3), dimensions=(1, 4))),
+        draw(st.integers(2, 3)),
+        draw(st.integers(25, 40)),
+        draw(seeds()),
+    )
+
+
+def kept_limits(of: Limited, part: fmpq = fmpq(1), less: int = 0) -> Measurement:
+    """Measure calls of the shared network against their limit, bases and dimensions against R.
+
+    Args:
+        of: the run.
+        part: tightens the limit on calls.
+        less: tightens R.
+    """
+    found = []
+    for algorithm in ("lean", "shared"):
+        result = learn(
+            model_oracle(of.target, FLOAT64),
+            alphabet_size=of.target.alphabet_size,
+            horizon=of.target.horizon,
+            unit=NAT,
+            epsilon="1/2",
+            delta=DELTA,
+            arithmetic="float",
+            algorithm=algorithm,
+            rank=of.rank,
+            calls=of.calls,
+            seed=of.seed,
+        )
+        assert isinstance(result.model, Isan)
+        found.append(Measurement.of(result.model.dimension, of.rank - less))
+        found.append(Measurement.of(max(result.basis_sizes), of.rank - less))
+        if algorithm == "shared":
+            found.append(Measurement.of(result.learning_prefixes, of.calls * part))
+    return worst(found)
+
+
 CLAIMS = (
+    Claim(
+        "limits-kept",
+        "rank R: dimension and bases <= R; a shared network learns from at most its calls",
+        "limits of llr.learn",
+        "sharpened",
+        limited,
+        kept_limits,
+        (
+            Twin("half the calls", lambda of: kept_limits(of, fmpq(1, 2))),
+            Twin("R - 1", lambda of: kept_limits(of, less=1)),
+        ),
+        examples=20,
+    ),
     Claim(
         "accepted-promise",
         "llr.learn: words that passed certify TV <= epsilon, attempt j at risk delta / (j (j+1))",

@@ -12,6 +12,7 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.spanner import infeasibility, infeasibility_printed
 from llr.learning.boxed import BoxedSystem, Refutation
+from llr.learning.certified import certified_spanner
 from llr.learning.spanner import barycentric_spanner
 from llr.learning.table import Table, read_rows
 from llr.models.base import Word, words
@@ -67,6 +68,30 @@ def spanner_in_unit_box(rows: list[RationalRow]) -> Measurement:
 def first_basis(rows: list[RationalRow]) -> Measurement:
     """Sabotage: no exchange at all."""
     return largest_coefficient(rows, EXACT.independent_rows(EXACT.matrix(rows, len(rows[0]))))
+
+
+def sheared_rows() -> SearchStrategy[list[RationalRow]]:
+    """Return up to five rows (x, y + c x) with small integers x, y and c = 0 or 1024, of rank 2."""
+
+    def sheared(rows: list[RationalRow], c: int) -> list[RationalRow]:
+        return [(x, y + c * x) for x, y in rows]
+
+    every = st.builds(sheared, few_rows(), st.sampled_from([0, 1024]))
+    return every.filter(lambda rows: len(EXACT.independent_rows(EXACT.matrix(rows, 2))) == 2)
+
+
+def certified(rows: list[RationalRow], bound: int = 2, proven: bool = True) -> Measurement:
+    """Measure the largest coefficient over the certified spanner of the rows as floats, exactly.
+
+    Args:
+        rows: of doubles.
+        bound: tightens the box.
+        proven: False, sabotage: the first basis instead.
+    """
+    floats = [tuple(float(int(x)) for x in row) for row in rows]
+    first = EXACT.independent_rows(EXACT.matrix(rows, 2))
+    basis = certified_spanner(floats, 2).indices if proven else first
+    return Measurement.of(largest_coefficient(rows, basis).measured, bound)
 
 
 # -- exchanges ----------------------------------------------------------------------------------
@@ -350,6 +375,19 @@ CLAIMS = (
         (Twin("coefficients in [-1, 1]", spanner_in_unit_box), Twin("no exchange", first_basis)),
         examples=400,
         tightening=fmpq(3, 5),
+    ),
+    Claim(
+        "certified-spanner",
+        "every row of doubles is in the box of 2 over the spanner that balls certify, exactly",
+        "[P] Def 5.2, float64 with balls",
+        "sharpened",
+        sheared_rows,
+        certified,
+        (
+            Twin("coefficients in [-1, 1]", lambda rows: certified(rows, 1)),
+            Twin("the first basis", lambda rows: certified(rows, proven=False)),
+        ),
+        examples=200,
     ),
     Claim(
         "spanner-exchanges",
