@@ -19,7 +19,6 @@ TREES = {path: ast.parse(path.read_text(encoding="utf-8")) for path in PATHS}
 EXPORTED = {name: importlib.import_module(name).__all__ for name in PACKAGES}
 
 FOR_LIBRARY_USE = {
-    "certified_spanner": "the float64 spanner whose bound is proved",
     "minor_table": "the chain program on the same entries",
 }
 """Public names that nothing in the packages refers to, and what they are for."""
