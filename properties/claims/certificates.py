@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
+from itertools import combinations_with_replacement
+from math import comb, factorial
+from typing import TypeAlias
 
 from flint import fmpq
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llr.analysis.distance import total_variation
-from llr.learning.certificate import certify, evidence
+from llr.learning.certificate import GRID, certify, evidence, failure_limit, mean_limit
 from llr.models.base import TabulatedModel, words
-from llr.numbers.arithmetic import EXACT
-from llr.numbers.balls import total
-from llr.numbers.units import LN2
+from llr.models.isan import Isan
+from llr.numbers.arithmetic import EXACT, FLOAT64, Matrix
+from llr.numbers.balls import Real, nearest_float, total
+from llr.numbers.units import LN2, NAT
 from llr.oracles.ledger import Ledger
-from llr.oracles.protocol import ModelOracle
+from llr.oracles.protocol import ModelOracle, model_oracle
 from properties.claim import Claim, Measurement, Twin
 from properties.claims.slips import SparseTarget, sparse_targets
 from properties.measure import worst
 from properties.scenarios import probability_of
+from properties.strategies import isans
 
 STEP = fmpq(7, 10)
 """A number of nats just above ln 2, the unit of the logits."""
@@ -138,7 +144,192 @@ def shown_by_words(c: Compared, part: fmpq = fmpq(1), room: int = 1, noise: int 
     )
 
 
+# -- in float64 ---------------------------------------------------------------------------------
+
+
+Models: TypeAlias = tuple[Isan, Isan]
+"""A target and a model of its T and k."""
+
+
+@st.composite
+def model_pairs(draw: DrawFn) -> Models:
+    """Return two ISANs of at most three tokens."""
+    target = draw(isans(horizons=(1, 3), dimensions=(1, 2)))
+    t, k = target.horizon, target.alphabet_size
+    return target, draw(isans(horizons=(t, t), alphabet_sizes=(k, k), dimensions=(1, 2)))
+
+
+def in_floats(model: Isan) -> Isan:
+    """Return the model with every entry rounded to a double."""
+
+    def rounded(m: Matrix) -> list[list[float]]:
+        return [[nearest_float(Real.of(x)) for x in row] for row in EXACT.rows(m)]
+
+    return Isan(
+        model.alphabet_size,
+        model.horizon,
+        [nearest_float(Real.of(x)) for x in model.initial_state],
+        [[rounded(m) for m in step] for step in model.transitions],
+        [rounded(m) for m in model.readouts],
+        model.unit,
+        FLOAT64,
+    )
+
+
+FLOAT_TAU, FLOAT_EXCESS = fmpq(50_001, 100_000), fmpq(1, 2**39)
+"""tau, where no difference of small rationals is, and how much float64 may add to Z per token."""
+
+
+def float_evidence(pair: Models, part: fmpq = fmpq(1), margin: fmpq = fmpq(0)) -> Measurement:
+    """Measure how far Z in float64 is above Z against T / 2^39.
+
+    A Z below the exact one, and a word that fails in one arithmetic alone, count as 1.
+
+    Args:
+        pair: the target and the model.
+        part: tightens the bound.
+        margin: sabotage: taken off every Z per token.
+    """
+    target, model = pair
+    k, horizon = target.alphabet_size, target.horizon
+    every = list(words(k, horizon))
+    exact, rounded = (
+        evidence(q, Ledger(model_oracle(target, a), k, horizon, a), every, NAT, tau=FLOAT_TAU)
+        for q, a in ((model, EXACT), (in_floats(model), FLOAT64))
+    )
+    bound = horizon * FLOAT_EXCESS
+    excess = [rounded.distances[w] - horizon * margin - exact.distances[w] for w in every]
+    if exact.failed != rounded.failed or any(x < 0 for x in excess):
+        return Measurement.of(1, bound)
+    return Measurement.of(max(excess), bound * part)
+
+
+# -- the limits ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Failures:
+    """n words of which f fail, and delta."""
+
+    n: int
+    failing: int
+    delta: fmpq
+
+
+RISKS = (fmpq(1, 2), fmpq(1, 4), fmpq(1, 10), fmpq(1, 100))
+
+
+@st.composite
+def failures(draw: DrawFn) -> Failures:
+    """Return up to 20 words, not all of which fail."""
+    n = draw(st.integers(1, 20))
+    return Failures(n, draw(st.integers(0, n - 1)), draw(st.sampled_from(RISKS)))
+
+
+def too_low(f: Failures, factor: fmpq = fmpq(1), part: fmpq = fmpq(1)) -> Measurement:
+    """Measure the chance that the limit is below p against delta, at the worst p near a limit.
+
+    Args:
+        f: p is just above the limit of so many failures.
+        factor: sabotage: limits at so many times delta.
+        part: tightens delta where it is the bound.
+    """
+    delta = min(f.delta * factor, fmpq(99, 100))
+    limits = [failure_limit(f.n, m, delta) for m in range(f.n + 1)]
+    p = min(fmpq(1), limits[f.failing] + fmpq(1, GRID))
+    chance = fmpq(0)
+    for m, limit in enumerate(limits):
+        if limit < p:
+            chance += fmpq(comb(f.n, m)) * p**m * (1 - p) ** (f.n - m)
+    return Measurement.of(chance, f.delta * part)
+
+
+@dataclass(frozen=True)
+class Bet:
+    """A law on quarters of 1, how many values are drawn from it, and delta.
+
+    Attributes:
+        law: weights of 0, 1/4, 1/2, 3/4 and 1; not all 0.
+        draws: n.
+        delta: the risk.
+    """
+
+    law: tuple[int, ...]
+    draws: int
+    delta: fmpq
+
+
+def bets() -> SearchStrategy[Bet]:
+    """Return laws with small integer weights, or a rare 0 among ones, and up to three draws."""
+    law = st.lists(st.integers(0, 20), min_size=5, max_size=5).filter(any).map(tuple)
+    rare = st.integers(1, 200).map(lambda x: (1, 0, 0, 0, x))
+    return st.builds(Bet, st.one_of(law, rare), st.integers(1, 3), st.sampled_from(RISKS))
+
+
+def bet_lost(b: Bet, factor: fmpq = fmpq(1), part: fmpq = fmpq(1)) -> Measurement:
+    """Measure the chance that the limit on the mean is below the mean against delta, exactly.
+
+    Args:
+        b: the law, the draws and the risk.
+        factor: sabotage: limits at so many times delta.
+        part: tightens delta where it is the bound.
+    """
+    values = {fmpq(i, 4): fmpq(x, sum(b.law)) for i, x in enumerate(b.law) if x}
+    mean = sum((z * p for z, p in values.items()), fmpq(0))
+    delta, chance = min(b.delta * factor, fmpq(99, 100)), fmpq(0)
+    for drawn in combinations_with_replacement(values, b.draws):
+        counts = Counter(drawn)
+        if mean_limit(dict(counts), delta) < mean:
+            ways, p = factorial(b.draws), fmpq(1)
+            for z, many in counts.items():
+                ways //= factorial(many)
+                p *= values[z] ** many
+            chance += ways * p
+    return Measurement.of(chance, b.delta * part)
+
+
 CLAIMS = (
+    Claim(
+        "certificate-floats",
+        "Z of a word in float64 is at least Z, and at most T / 2^39 above it",
+        "[P] Lemma 5.9's couplings, float64",
+        "sharpened",
+        model_pairs,
+        float_evidence,
+        (
+            Twin("a third of that", lambda pair: float_evidence(pair, fmpq(1, 3))),
+            Twin("less 2^-20", lambda pair: float_evidence(pair, margin=fmpq(1, 2**20))),
+        ),
+        examples=60,
+    ),
+    Claim(
+        "certificate-failures",
+        "n words: the limit on the failing mass is below it with probability at most delta",
+        "exact binomial upper limit",
+        "sharpened",
+        failures,
+        too_low,
+        (
+            Twin("half of delta", lambda f: too_low(f, part=fmpq(1, 2))),
+            Twin("limits at 3 delta", lambda f: too_low(f, fmpq(3))),
+        ),
+        examples=100,
+        grade="exact law",
+    ),
+    Claim(
+        "certificate-bets",
+        "n values in [0, 1]: the limit on the mean is below it with probability at most delta",
+        "betting after Ville",
+        "sharpened",
+        bets,
+        bet_lost,
+        (
+            Twin("0.4 delta", lambda b: bet_lost(b, part=fmpq(2, 5))),
+            Twin("limits at 4 delta", lambda b: bet_lost(b, fmpq(4))),
+        ),
+        examples=100,
+        grade="exact law",
+    ),
     Claim(
         "certificate-words",
         "TV(M, Q) <= Pr(fail) + ((T-1) tau + e) / 2 and <= E Z, M within r of the answers",

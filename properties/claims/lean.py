@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 from flint import fmpq
-from hypothesis import assume
+from hypothesis import assume, reject
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
@@ -18,6 +18,7 @@ from bounds.potential import witnesses_at_cut
 from bounds.transfer import localised_gap, transfer_end_to_end
 from bounds.validation import passes_at_attempt
 from llr.analysis.distance import total_variation
+from llr.baselines.recursion import minors, plain_recursion
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule, localise
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import NestedTable
@@ -486,6 +487,58 @@ def lean_query_shape(scenario: Scenario) -> Measurement:
     return Measurement.of(sum(not checkers.has_query_shape(q, histories, fresh) for q in log))
 
 
+# -- noise ------------------------------------------------------------------------------------
+
+
+def small_first_rows() -> SearchStrategy[Scenario]:
+    """Return runs on bits of which a 0 at first divides the last logits by up to 1000.
+
+    The oracle is off by 10^-6 nats, and the threshold is about 20 T times that.
+    """
+
+    def target(horizon: int, divisor: int) -> Isan:
+        one = fmpq(1)
+        first = [[[one / divisor]], [[one]]]
+        rest = [[[[one]], [[one]]] for _ in range(horizon - 2)]
+        silent = [[[0], [0]] for _ in range(horizon - 1)]
+        return Isan(2, horizon, [1], [first, *rest], [*silent, [[1], [-1]]])
+
+    models = st.builds(target, st.integers(3, 5), st.integers(1, 1000))
+    xi = fmpq(1, 10**6)
+    return scenarios(models=lambda: models, noise_only=True).map(
+        lambda s: replace(s, xi=xi, threshold=(20 * s.target.horizon - 1) * xi)
+    )
+
+
+def noisy_recursion(scenario: Scenario) -> Measurement:
+    """Measure the plain recursion's largest error against 20 T xi.
+
+    Runs count in which the lean learner's, on the same noisy oracle, is within that at all words.
+    """
+    target, xi = scenario.target, scenario.xi
+    oracle = NoisyOracle(ModelOracle(target), scenario.noise, xi, target.unit, scenario.seed)
+    ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
+    try:
+        recursion = plain_recursion(target, minors(target), ledger)
+    except ZeroDivisionError:
+        reject()
+    learner = lean_run(scenario).learner
+    every = dict.fromkeys(words(target.alphabet_size, target.horizon), 1)
+    assume(not learner.repair(every).stuck)
+    bound = 20 * target.horizon * xi
+    assume(_largest_error(target, learner.table.isan(target.unit)) <= bound)
+    return Measurement.of(_largest_error(target, recursion), bound)
+
+
+def _largest_error(target: Isan, model: Isan) -> fmpq:
+    """Return how far a logit of a model is off its target's, in the target's unit."""
+    found = fmpq(0)
+    for prefix in _prefixes(target):
+        truth, guess = (m.read(m.state_of(prefix)) for m in (target, model))
+        found = max([found, *(abs(x - y) for x, y in zip(truth, guess, strict=True))])
+    return found
+
+
 # -- batches ----------------------------------------------------------------------------------
 
 
@@ -785,6 +838,17 @@ CLAIMS = (
         "printed",
         long_scenarios,
         lean_query_shape,
+        (),
+        examples=100,
+        expected="refuted",
+    ),
+    Claim(
+        "recursion-noise",
+        "plain recursion: an error xi grows at most 20 T times (the learner's does, on these runs)",
+        "[P] sec. 2.3",
+        "printed",
+        small_first_rows,
+        noisy_recursion,
         (),
         examples=100,
         expected="refuted",

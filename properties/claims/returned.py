@@ -19,6 +19,7 @@ from llr.learning.printed import Epoch
 from llr.learning.table import read_rows
 from llr.models.base import LanguageModel, Word, words
 from llr.models.isan import Isan
+from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT, FLOAT64
 from llr.numbers.rational import rational
 from llr.numbers.units import NAT
@@ -244,12 +245,29 @@ def accepting(draw: DrawFn) -> Accepting:
 SMALL_NOISE = fmpq(1, 50)
 
 
+SAMPLES = 2
+"""Words per cut for the first spanners of Algorithm 1."""
+
+
+def _words_of(epochs: Epochs, p: fmpq, horizon: int) -> int:
+    """Return how many words a run of Algorithm 1 draws: n_j fresh ones in epoch j, and (T-2) N.
+
+    N doubles with every infeasible epoch before, and n_j = ceil(log(j (j+1) / delta) / p).
+    """
+    drawn, samples = 0, SAMPLES
+    for j, epoch in enumerate(epochs, start=1):
+        drawn += (horizon - 2) * samples
+        drawn += (balls.log(j * (j + 1) / rational(DELTA)) / p).ceil()
+        samples *= 2 if epoch.outcome == "infeasible" else 1
+    return drawn if horizon > 2 else 0
+
+
 def promised(a: Accepting, part: fmpq = fmpq(1), shared: bool = True) -> Measurement:
     """Measure the certificate of a lean run whose words passed against epsilon.
 
     Beside that, count what any run promises and does not keep: words enough for attempt j, risk
-    delta / (j (j+1)), the oracle's xi, no failure among words that passed, and accepted if and only
-    if they passed or the certificate says at most epsilon.
+    delta / (j (j+1)), the oracle's xi, no failure among words that passed, accepted if and only if
+    they passed or the certificate says at most epsilon; and the words that Algorithm 1 draws.
 
     Args:
         a: the run.
@@ -260,7 +278,7 @@ def promised(a: Accepting, part: fmpq = fmpq(1), shared: bool = True) -> Measure
     oracle: LogitOracle = ModelOracle(target)
     if noisy:
         oracle = NoisyOracle(oracle, a.noise, SMALL_NOISE, target.unit, a.seed)
-    last: list[Epoch | LeanEpoch] = []
+    epochs: Epochs = []
     found = learn(
         oracle,
         alphabet_size=target.alphabet_size,
@@ -270,32 +288,32 @@ def promised(a: Accepting, part: fmpq = fmpq(1), shared: bool = True) -> Measure
         delta=DELTA,
         xi=SMALL_NOISE if noisy else 0,
         seed=a.seed,
-        samples=2,
+        samples=SAMPLES,
         algorithm="printed" if a.kind == "printed" else "lean",
         rank=1 if a.kind == "rank" else None,
-        on_epoch=last.append,
+        on_epoch=epochs.append,
     )
-    certificate, end = found.certificate, last[-1]
+    certificate, end, allowed = found.certificate, epochs[-1], found.parameters["p"]
+    wrong = 0
+    if a.kind == "printed":
+        assert allowed is not None
+        wrong += found.counts.words != _words_of(epochs, allowed, target.horizon)
     if certificate is None:
-        return Measurement.of(int(found.accepted))
+        return Measurement.of(wrong + found.accepted)
     attempt = end.attempt if isinstance(end, LeanEpoch) else end.number
     passed = end.outcome == "accepted"
-    tested = sum(many for _, many in certificate.words)
     epsilon, delta = rational(EPSILON), rational(DELTA)
-    risk = delta / (attempt * (attempt + 1)) if shared else delta
-    wrong = int(certificate.delta != risk) + (certificate.xi != (SMALL_NOISE if noisy else 0))
+    wrong += certificate.delta != (delta / (attempt * (attempt + 1)) if shared else delta)
+    wrong += certificate.xi != (SMALL_NOISE if noisy else 0)
     wrong += found.accepted != (passed or certificate.total_variation <= epsilon)
     if not passed:
         return Measurement.of(wrong)
-    allowed = found.parameters["p"]
     assert allowed is not None
-    needed = passes_at_attempt(attempt, allowed, delta)
+    wrong += certificate.failing
     if a.kind == "printed":
-        # up to two tokens, Algorithm 1 has nothing to test
-        return Measurement.of(
-            wrong + certificate.failing + (target.horizon > 2 and tested < needed)
-        )
-    wrong += certificate.failing + (tested < needed)
+        return Measurement.of(wrong)
+    tested = sum(many for _, many in certificate.words)
+    wrong += tested < passes_at_attempt(attempt, allowed, delta)
     return worst(
         [Measurement.of(wrong), Measurement.of(certificate.total_variation, epsilon * part)]
     )

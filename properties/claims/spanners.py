@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 from flint import fmpq, fmpq_mat
@@ -13,12 +14,13 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from bounds.spanner import infeasibility, infeasibility_printed
 from llr.learning.boxed import BoxedSystem, Refutation
 from llr.learning.certified import certified_spanner
+from llr.learning.highs import HighsChainProgram
 from llr.learning.spanner import barycentric_spanner
 from llr.learning.table import Table, read_rows
 from llr.models.base import Word, words
 from llr.models.isan import Isan
-from llr.numbers.arithmetic import EXACT, ExactArithmetic
-from llr.numbers.balls import Real, total
+from llr.numbers.arithmetic import EXACT, FLOAT64, ExactArithmetic
+from llr.numbers.balls import Real, nearest_float, total
 from llr.numbers.rational import RationalRow, fraction, rational
 from llr.numbers.units import LN2
 from properties import checkers
@@ -260,6 +262,60 @@ def split_without_box(scenario: Scenario) -> Measurement:
     return Measurement.of(wrong)
 
 
+# -- programs in float64 ------------------------------------------------------------------------
+
+ROUNDING = fmpq(1, 10**6)
+"""How far HiGHS' coefficients may leave the box, and its equations be off, relatively."""
+
+
+def in_floats(table: Table) -> Table:
+    """Return the table with every entry rounded to a double."""
+    cuts = tuple(
+        replace(cut, rows=tuple(tuple(nearest_float(Real.of(x)) for x in r) for r in cut.rows))
+        for cut in table.cuts
+    )
+    return replace(table, cuts=cuts, arithmetic=FLOAT64)
+
+
+def few_programs() -> SearchStrategy[Scenario]:
+    """Return runs on targets of three or four bits."""
+    models = isans(horizons=(3, 4), alphabet_sizes=(2, 2), dimensions=(1, 3))
+    return scenarios(models=lambda: models, most_samples=2)
+
+
+def float_programs(scenario: Scenario, box: fmpq = fmpq(2)) -> Measurement:
+    """Measure HiGHS' largest coefficient over the last table against the box.
+
+    A feasible program without a solution counts as twice the box, and so does a solution of it that
+    is off by more than ``ROUNDING`` times the largest entry; the relaxed program always has one.
+
+    Args:
+        scenario: what is run.
+        box: tightens the box.
+    """
+    done = run(scenario)
+    epoch = done.epochs[-1]
+    exact, table = done.model(epoch).program, in_floats(epoch.table)
+    largest = fmpq(0)
+    for relaxed in (False, True):
+        program = HighsChainProgram(table, relaxed)
+        for prefix in inner_prefixes(scenario.target):
+            feasible = exact.solution(prefix) is not None
+            found = program.solution(prefix)
+            if found is None:
+                largest = max(largest, fmpq(4 if feasible or relaxed else 0))
+                continue
+            c = [fmpq(*x.as_integer_ratio()) for group in found.coefficients[1:] for x in group]
+            largest = max([largest, *map(abs, c)])
+            g, b = whole_program(epoch.table, prefix)
+            sums = (fmpq_mat(1, len(c), c) * g).entries() if c else [fmpq(0)] * len(b)
+            off = max((abs(x - y) for x, y in zip(sums, b, strict=True)), default=fmpq(0))
+            scale = max([fmpq(1), *map(abs, g.entries()), *map(abs, b)])
+            if feasible and off > ROUNDING * scale:
+                largest = max(largest, fmpq(4))
+    return Measurement.of(largest, box * (1 + ROUNDING))
+
+
 def monotone_feasibility(scenario: Scenario) -> Measurement:
     """Count the feasible prefixes with an infeasible shorter one, each program taken whole."""
     return _violations(scenario, forwards=False)
@@ -388,6 +444,16 @@ CLAIMS = (
             Twin("the first basis", lambda rows: certified(rows, proven=False)),
         ),
         examples=200,
+    ),
+    Claim(
+        "float-programs",
+        "HiGHS solves what is feasible, relaxed or not, with coefficients in the box of 2",
+        "[P] program (10), float64",
+        "sharpened",
+        few_programs,
+        float_programs,
+        (Twin("a box of 1", lambda s: float_programs(s, fmpq(1))),),
+        examples=40,
     ),
     Claim(
         "spanner-exchanges",
