@@ -14,7 +14,6 @@ from hypothesis.strategies import DrawFn, SearchStrategy
 from bounds.spanner import infeasibility, infeasibility_printed
 from llr.learning.boxed import BoxedSystem, Refutation
 from llr.learning.certified import certified_spanner
-from llr.learning.highs import HighsChainProgram
 from llr.learning.spanner import barycentric_spanner
 from llr.learning.table import Table, read_rows
 from llr.models.base import Word, words
@@ -293,6 +292,8 @@ def float_programs(scenario: Scenario, box: fmpq = fmpq(2)) -> Measurement:
         scenario: what is run.
         box: tightens the box.
     """
+    from llr.learning.highs import HighsChainProgram  # the solver loads on use
+
     done = run(scenario)
     epoch = done.epochs[-1]
     exact, table = done.model(epoch).program, in_floats(epoch.table)

@@ -43,7 +43,7 @@ WITHOUT_STATEMENT = {
     "certificate-bets": "delta",
     "certificate-failures": "delta",
     "float-programs": "the box of the program",
-    "recursion-noise": "20 T xi, a choice",
+    "noise-kept": "20 T xi, the threshold of the run with xi",
     "limits-kept": "the limits of the run",
     "tolerant-words": "words that are too many or too few",
     "lean-slight-noise": "runs without acceptance, and histories beyond the ranks",

@@ -441,7 +441,7 @@ def test_the_claims_that_there_are_fit_a_screen_of_160_columns():
         for c in CLAIMS.values()
         if c.grade == "searched"
     ]
-    screen = 45
+    screen = 50
     for width, most in ((120, 2 * screen), (160, screen)):
         console = Console(width=width, file=io.StringIO())
         console.print(verdict_table("searched", verdicts, width))
