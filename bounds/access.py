@@ -106,6 +106,12 @@ def samples_for_binary_logit(gamma: Number, xi: Number, zeta: Number) -> int:
     [-lam, lam] is at an end.  It is at lam, since the divergence is int_0^{2xi} s sigma'(2l+s) ds
     and sigma' is even and falls on [0, oo).  The other sign is its mirror image.
 
+    For xi <= 1 that is at most an eighth of what remark-5.8 asks for at k = 2.  With E = e^{2 lam},
+    gamma = 1/(1+E) and 1 + E e^s <= (1+E) e^s, sigma'(2 lam + s) = E e^s / (1 + E e^s)^2 is at
+    least gamma e^{-s} / 2.  Hence I >= gamma (1 - (1 + 2 xi) e^{-2 xi}) / 2, which is at least
+    gamma xi^2 (1 - 3/e^2) / 2, and ln(2/zeta) / I <= 48 ln(4/zeta) / (14.2 gamma xi^2).  The left
+    side is at least 2.1, since I <= KL(sigma(2) || 1/2) < 0.33: rounding it up adds less than half.
+
     Args:
         gamma: least probability, in (0, 1/2].
         xi: > 0, nats.

@@ -140,7 +140,9 @@ def shorter_factor_length(rank: int, lam: Number) -> Real:
     """Return alpha^4 = d Lam^2 for the factors that John's theorem gives.
 
     gamma_2(L), the least product of lengths |u_h| |v_f| over factorisations, is at most
-    sqrt(d) Lam; dually, every matrix (p_h L(h, f) q_f) has trace norm at most sqrt(d) Lam |p| |q|.
+    sqrt(d) Lam.  Its dual: gamma_2(L) is the largest trace norm of a matrix (p_h L(h, f) q_f) with
+    |p| = |q| = 1.  That matrix has rank at most d, so that its trace norm is at most sqrt(d) times
+    its Frobenius norm (Cauchy-Schwarz), which is at most Lam |p| |q|.
 
     Args:
         rank: d >= 0.

@@ -119,6 +119,25 @@ def estimated_binary(coin: Coin, factor: int = 1) -> Measurement:
     return Measurement(failure(coin, max(1, m)), Real(coin.zeta))
 
 
+def fewer_samples(coin: Coin, factor: int = 8) -> Measurement:
+    """Measure a multiple of the samples by the exact exponent against those of Remark 5.8."""
+    arguments = (coin.gamma, coin.xi, coin.zeta)
+    return Measurement.of(
+        factor * samples_for_binary_logit(*arguments), samples_for_logits(2, *arguments)
+    )
+
+
+@st.composite
+def any_coins(draw: DrawFn) -> Coin:
+    """Return coins with logits up to 12, and xi and zeta over many orders of magnitude."""
+    risk = fmpq(1, draw(st.integers(2, 9))) ** draw(st.integers(1, 40))
+    return Coin(
+        fmpq(draw(st.integers(0, 60)), 5),
+        fmpq(1, draw(st.one_of(st.just(1), st.integers(1, 1000)))),
+        draw(st.sampled_from([risk, 1 - risk])),
+    )
+
+
 def estimated_hot(coin: Coin, factor: int = 1) -> Measurement:
     """Measure the failure probability of Remark 5.9: sample at temperature tau, multiply back."""
     hot = Coin(coin.logit * 5, coin.xi * 3, coin.zeta)
@@ -167,6 +186,17 @@ CLAIMS = (
         statements=("remark-5.8-binary",),
         examples=100,
         grade="exact law",
+    ),
+    Claim(
+        "remark-5.8-fewer",
+        "k = 2, xi <= 1: the exact exponent asks for at most an eighth of remark-5.8's samples",
+        "[P] Remark 5.8 for k = 2, exact exponent",
+        "sharpened",
+        any_coins,
+        fewer_samples,
+        (Twin("a thirtieth", lambda c: fewer_samples(c, 30)),),
+        statements=("remark-5.8-binary", "remark-5.8"),
+        examples=100,
     ),
     Claim(
         "remark-5.9",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
 
-from flint import fmpq
+from flint import fmpq, fmpz_poly
 from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -18,7 +19,7 @@ from bounds.potential import (
 )
 from bounds.theorem import factor_length, shorter_factor_length
 from llr.numbers.arithmetic import EXACT
-from llr.numbers.balls import log, sqrt, total
+from llr.numbers.balls import Real, log, sqrt, total
 from llr.numbers.rational import RationalRow, rational
 from properties import checkers
 from properties.claim import Claim, Measurement, Twin
@@ -211,9 +212,9 @@ class Weighted:
 
 @st.composite
 def weighted_matrices(draw: DrawFn) -> Weighted:
-    """Return a matrix of rank 1 or 2 with weights, not all zero on either side."""
-    matrices = low_rank_matrices(rows=(1, 4), columns=(1, 4), ranks=(1, 2))
-    rows = draw(matrices.filter(lambda rows: any(any(row) for row in rows)))
+    """Return a matrix of rank 1 to 4, or of signs, with weights, not all zero on either side."""
+    low = low_rank_matrices(rows=(1, 4), columns=(1, 4), ranks=(1, 4))
+    rows = draw(st.one_of(low.filter(lambda rows: any(any(row) for row in rows)), signs()))
 
     def weights(many: int) -> list[fmpq]:
         found = draw(st.lists(st.integers(-3, 3), min_size=many, max_size=many).filter(any))
@@ -222,29 +223,52 @@ def weighted_matrices(draw: DrawFn) -> Weighted:
     return Weighted(rows, weights(len(rows)), weights(len(rows[0])))
 
 
-def _rank(rows: list[RationalRow]) -> int:
-    return checkers.rank(checkers.as_fractions(rows))
+def signs() -> SearchStrategy[list[RationalRow]]:
+    """Return matrices of four rows of four signs, whose trace norm is large."""
+    row = st.tuples(*[st.sampled_from([fmpq(1), fmpq(-1)])] * 4)
+    return st.lists(row, min_size=4, max_size=4)
 
 
-def trace_norm(w: Weighted, fewer: int = 0) -> Measurement:
-    """Measure (trace norm of p_h L(h, f) q_f)^2 against alpha^4 |p|^2 |q|^2, exactly.
+def trace_norm(w: Weighted, rank: Callable[[int], int] = int) -> Measurement:
+    """Measure (trace norm of p_h L(h, f) q_f)^2 against alpha^4 |p|^2 |q|^2.
 
-    Where the rank is at most 2 the square is |B|_F^2 + 2 sqrt(sum of squared 2 x 2 minors).
+    Args:
+        w: the matrix and the weights p, q.
+        rank: changes the rank.
     """
-    b = [
+    weighted = [
         [p * x * q for x, q in zip(row, w.right, strict=True)]
         for p, row in zip(w.left, w.rows, strict=True)
     ]
-    frobenius = total(x * x for row in b for x in row)
-    minors = total(
-        (top[i] * low[j] - top[j] * low[i]) ** 2
-        for top, low in combinations(b, 2)
-        for i, j in combinations(range(len(top)), 2)
-    )
     largest = max(abs(x) for row in w.rows for x in row)
     lengths = total(p * p for p in w.left) * total(q * q for q in w.right)
-    factors = shorter_factor_length(_rank(w.rows) - fewer, largest)
-    return Measurement(frobenius + 2 * sqrt(minors), factors * lengths)
+    d = checkers.rank(checkers.as_fractions(w.rows))
+    return Measurement(
+        _squared_trace_norm(weighted), shorter_factor_length(rank(d), largest) * lengths
+    )
+
+
+def _squared_trace_norm(rows: list[list[fmpq]]) -> Real:
+    """Return (sum of m_i s_i)^2 for the singular values s_i, m_i times each.
+
+    Their squares are the roots of the characteristic polynomial of B' B: rationals, or enclosures.
+    """
+    b = EXACT.matrix(rows, len(rows[0]))
+    _, parts = (b.transpose() * b).charpoly().numer().factor()
+    squares: list[tuple[Real, int]] = []
+    for part, many in parts:
+        if part.degree() == 1:
+            squares.append((Real(fmpq(-part[0], part[1])), many))
+        else:
+            squares += [(_root(part, i), many) for i in range(part.degree())]
+    found = total(s * many * many for s, many in squares)
+    crossed = total(m * n * sqrt(s * t) for (s, m), (t, n) in combinations(squares, 2))
+    return found + 2 * crossed
+
+
+def _root(polynomial: fmpz_poly, i: int) -> Real:
+    """Return the i-th root of an irreducible polynomial whose roots are real."""
+    return Real(lambda: polynomial.complex_roots()[i][0].real)  # type: ignore[index]
 
 
 CLAIMS = (
@@ -307,12 +331,15 @@ CLAIMS = (
     ),
     Claim(
         "alpha-gamma-2",
-        "|L| <= Lam, rank d <= 2: factors of length d^(1/4) sqrt(Lam), by their dual",
+        "|L| <= Lam, rank d <= 4: factors of length d^(1/4) sqrt(Lam), by their dual",
         "[P] Def 4.2; John's theorem",
         "printed",
         weighted_matrices,
         trace_norm,
-        (Twin("rank one less", lambda w: trace_norm(w, 1)),),
+        (
+            Twin("rank one less", lambda w: trace_norm(w, lambda d: d - 1)),
+            Twin("d = 2 for larger ranks", lambda w: trace_norm(w, lambda d: min(d, 2))),
+        ),
         statements=("alpha-gamma-2",),
         examples=150,
     ),

@@ -37,6 +37,7 @@ from llr.numbers.rational import RationalRow
 from llr.numbers.units import LN2
 from llr.oracles.access import SampledOracle
 from llr.oracles.ledger import Ledger
+from llr.oracles.noise import NOISES
 from llr.oracles.protocol import ModelOracle
 from llr.oracles.sampling import ModelWords, Words, WordSource
 from properties import checkers
@@ -325,6 +326,9 @@ PROMISES = (
 )
 """Targets with the epsilon promised for them: what one word teaches, if that, is not enough."""
 
+ORACLE_ERRORS = (fmpq(0), fmpq(1, 10**9), fmpq(1, 10**5))
+"""Errors of the oracle in nats; with twice the last one the parameters would not exist."""
+
 THEOREM_RISKS = {False: fmpq(1, 10), True: fmpq(1, 20)}
 """delta for the plain parameters, and for the tolerant ones, which need far fewer words."""
 
@@ -341,7 +345,7 @@ def literal_run(
     """Measure TV(M, Q) of a literal run against epsilon; 1 if it does not accept within K.
 
     Args:
-        rng: of the choice among ``PROMISES`` and of the run.
+        rng: of the choice among ``PROMISES``, ``ORACLE_ERRORS`` and kinds of error, and of the run.
         tolerant: which parameters.
         adjust: sabotages them.
     """
@@ -350,6 +354,8 @@ def literal_run(
         target,
         epsilon=epsilon,
         delta=THEOREM_RISKS[tolerant],
+        xi=ORACLE_ERRORS[int(rng.integers(len(ORACLE_ERRORS)))],
+        noise=sorted(NOISES)[int(rng.integers(len(NOISES)))],
         tolerant=tolerant,
         seed=_seed(rng),
         adjust=adjust,
@@ -627,7 +633,7 @@ _DECLARED = (
     ),
     _claim(
         "theorem-5.11-plain",
-        "explicit parameters: accepts within K epochs with TV <= epsilon but for delta",
+        "explicit parameters, xi >= 0: accepts within K epochs with TV <= epsilon but for delta",
         "[P] Theorem 5.11, explicit",
         "sharpened",
         lambda g: literal_run(g, False),
@@ -637,7 +643,7 @@ _DECLARED = (
     ),
     _claim(
         "theorem-5.11-tolerant",
-        "tolerant parameters: accepts within K' epochs with TV <= epsilon but for delta",
+        "tolerant parameters, xi >= 0: accepts within K' epochs with TV <= epsilon but for delta",
         "[P] Theorem 5.11, explicit",
         "sharpened",
         lambda g: literal_run(g, True),

@@ -413,6 +413,17 @@ def additions(rows: list[RationalRow], shift: int = 0) -> Measurement:
     return Measurement.of(count, pool_additions(ratios) - shift * len(ratios))
 
 
+def powers_added(many: int, base: int = 3) -> Measurement:
+    """Measure n against how many of the n rows base^-n, ..., 1/base are added to a pool.
+
+    Args:
+        many: n.
+        base: 3; with 2, every other row has coefficient 2 and stays in the box.
+    """
+    rows: list[RationalRow] = [(fmpq(1, base**j),) for j in range(many, 0, -1)]
+    return Measurement.of(many, len(grown(rows)))
+
+
 def growth(rows: list[RationalRow], factor: fmpq = fmpq(2), afresh: bool = False) -> Measurement:
     """Measure the factor, squared, against the least growth of the squared volume at one rank.
 
@@ -608,6 +619,16 @@ CLAIMS = (
         (Twin("rises of the rank not counted", lambda rows: additions(rows, 1)),),
         statements=("pool-additions",),
         examples=150,
+    ),
+    Claim(
+        "pool-powers",
+        "rows 3^-n, ..., 1/3 at a cut of rank 1: each of them has to be added",
+        "counterexample-guided spanners",
+        "sharpened",
+        lambda: st.integers(1, 60),
+        powers_added,
+        (Twin("rows 2^-n, ..., 1/2", lambda n: powers_added(n, 2)),),
+        examples=30,
     ),
     Claim(
         "pool-growth",

@@ -76,6 +76,7 @@ WITHOUT_STATEMENT = {
     "def-5.2": "the 2 of the definition",
     "spanner-exchanges": "the 2 of the algorithm, squared, on the measured side",
     "pool-growth": "the 2 of the definition, squared, on the measured side",
+    "pool-powers": "the number of rows that were added",
     "lemma-5.7-simpler": "log(1/delta) / n",
     "spanner-columns": "volumes of the same rows on both sides",
     "acceptance": "the threshold of the run",
