@@ -80,6 +80,7 @@ register(
     drawing.Estimating,
     lean.Estimates,
     lean.Needle,
+    lean.Remembered,
     models.Member,
     necessity.Listed,
     necessity.ListedRun,

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import accumulate
 from typing import TypeAlias
 
@@ -22,7 +24,8 @@ from llr.baselines.recursion import minors, plain_recursion
 from llr.learning.lean import LeanEpoch, LeanLearner, LeanSchedule, localise
 from llr.learning.learned import LearnedModel
 from llr.learning.nested import NestedTable
-from llr.models.base import TabulatedModel, Word, words
+from llr.learning.spanner import BOX
+from llr.models.base import LanguageModel, TabulatedModel, Word, words
 from llr.models.isan import Isan
 from llr.models.logits import cut_ranks_by_enumeration
 from llr.models.network import Network
@@ -30,6 +33,7 @@ from llr.models.realization import realize
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Row
 from llr.numbers.balls import Real
+from llr.numbers.rational import fraction
 from llr.numbers.units import NAT
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NoisyOracle
@@ -279,6 +283,104 @@ def hidden_ranks(of: Hidden, repaired: bool = True) -> Measurement:
     network = table.isan(model.unit)
     rows = ((p, network.read(network.state_of(p))) for t in range(4) for p in words(2, t))
     return Measurement.of(wrong + sum(tuple(row) != tuple(model.read(p)) for p, row in rows))
+
+
+# -- exchanges ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """A model of four bits by its logits of token 0 after every prefix, the shortest first."""
+
+    logits: tuple[int, ...]
+
+    @property
+    def model(self) -> TabulatedModel:
+        """Return the model."""
+        prefixes = (p for t in range(4) for p in words(2, t))
+        return TabulatedModel(2, 4, {p: [x, 0] for p, x in zip(prefixes, self.logits, strict=True)})
+
+
+def remembered() -> SearchStrategy[Remembered]:
+    """Return models with logits of many sizes, some of whose ranks hide behind zeros."""
+    every = st.tuples(*[st.sampled_from([0, 1, -1, 3, -3, 9])] * 15).map(Remembered)
+    return st.one_of(last_alone(), every)
+
+
+def last_alone() -> SearchStrategy[Remembered]:
+    """Return those whose last logit alone is not 0: later tokens show what earlier ones hid."""
+    last = st.tuples(*[st.sampled_from([0, 0, 1, 5, 9])] * 8)
+    return last.map(lambda found: Remembered((0,) * 7 + found))
+
+
+class ShrunkError(Exception):
+    """An exchange did not multiply the volume by more than 2."""
+
+
+class Exchanging(LeanLearner):
+    """A lean learner that notes by how much exchanges multiply the squared volume of a basis.
+
+    The volume is that of its rows on the stems of its cut.
+    """
+
+    def __init__(self, target: LanguageModel, seed: int) -> None:
+        super().__init__(
+            Ledger(ModelOracle(target), target.alphabet_size, target.horizon, EXACT),
+            alphabet_size=target.alphabet_size,
+            horizon=target.horizon,
+            unit=target.unit,
+            arithmetic=EXACT,
+            schedule=LeanSchedule(fmpq(0), fmpq(0), fmpq(0), True, lambda attempt: 1, 1),
+            rng=np.random.default_rng(seed),
+        )
+        self.factors: list[Fraction] = []
+        self.table.build(self._rng)
+
+    def _exchange(self, prefix: Word) -> None:
+        cut = len(prefix) + 1
+        basis = self.table.histories[cut - 1]
+        size, before = len(basis), self._volume(cut, basis)
+        # rows that have become dependent fit nothing: their volume is 0
+        with suppress(ValueError):
+            super()._exchange(prefix)
+        self.factors.append(self._volume(cut, basis[:size]) / before)
+        if self.factors[-1] <= BOX**2:
+            raise ShrunkError
+
+    def _volume(self, cut: int, histories: list[Word]) -> Fraction:
+        rows = [
+            tuple(x for stem in self.table.stems[cut - 1] for x in self._ledger.row(h + stem))
+            for h in histories
+        ]
+        return checkers.gram(checkers.as_fractions(rows))
+
+
+class Credulous(Exchanging):
+    """Sabotage: takes every coefficient for that of the prefix's own row."""
+
+    def _disproof(self, prefix: Word) -> Word | None:
+        return None
+
+
+def lean_exchanges(
+    of: Remembered, factor: fmpq = fmpq(2), learning: type[Exchanging] = Exchanging
+) -> Measurement:
+    """Measure the factor, squared, against the least by which an exchange multiplies the volume.
+
+    That is squared, too.  An exchange that multiplies it by the factor or less fails.
+
+    Args:
+        of: the model, all of whose words are shown to the learner.
+        factor: 2, or larger: tightened.
+        learning: sabotages the learner.
+    """
+    learner = learning(of.model, 0)
+    with suppress(ShrunkError):
+        learner.repair(dict.fromkeys(words(2, 4), 1))
+    if not learner.factors:
+        return Measurement.of(0)
+    least, square = min(learner.factors), fraction(factor * factor)
+    return Measurement.of(square if least > square else square + least, least)
 
 
 # -- the two ways to predict ------------------------------------------------------------------
@@ -748,6 +850,23 @@ CLAIMS = (
         stems_that_add_nothing,
         (Twin("by two", stems_that_add_two),),
         examples=120,
+    ),
+    Claim(
+        "lean-exchanges",
+        "lean learner, exact oracle: an exchange multiplies the basis's volume by more than 2",
+        "counterexample-guided spanners, nested tables",
+        "sharpened",
+        remembered,
+        lean_exchanges,
+        (
+            Twin("by more than 14/5", lambda of: lean_exchanges(of, fmpq(14, 5))),
+            Twin(
+                "relations never tested",
+                lambda of: lean_exchanges(of, learning=Credulous),
+                last_alone,
+            ),
+        ),
+        examples=100,
     ),
     Claim(
         "lean-hidden-rank",

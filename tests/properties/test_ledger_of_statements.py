@@ -62,6 +62,7 @@ WITHOUT_STATEMENT = {
     "slip-short-loop": "prefixes that are wrong or undefined",
     "lean-hidden-rank": "ranks, bases and rows that differ",
     "lean-stem-progress": "stems that raise no rank",
+    "lean-exchanges": "the 2 of the definition, squared, on the measured side",
     "network-and-programs": "logits that differ",
     "lean-counts": "queries that are counted wrongly",
     "lean-telescope": "entries where an identity fails",
