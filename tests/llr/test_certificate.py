@@ -125,6 +125,14 @@ def certified(target, model, n=400, tau=fmpq(0), seed=0, arithmetic=EXACT, xi=fm
     return certify(model, ledger, words, target.unit, delta=fmpq(1, 100), xi=xi, tau=tau, **options)
 
 
+def test_every_place_of_the_words_is_told_and_then_the_bounds():
+    heard = []
+    target = UniformModel(2, 3)
+    certified(target, target, tell=lambda *stage: heard.append(stage))
+    places = [("certifying, 0 distinct words failed; places", t, 3) for t in range(3)]
+    assert heard == [*places, ("certifying, the bounds", 0, 0)]
+
+
 def test_answers_that_are_not_reproducible_are_off_by_as_much():
     """A perfect copy: every answer may be off by r nats, which moves a law by r / 2 at most."""
     target = family_target("isan:T=3,k=2,d=2")
