@@ -265,7 +265,7 @@ def _stopped_sum(distances: Sequence[Fraction], kappa: Fraction) -> Fraction:
     for distance in distances:
         if distance > kappa:
             return found + 1
-        found += distance
+        found += min(distance, Fraction(1))
     return found
 
 

@@ -47,7 +47,7 @@ from llr.models.base import LanguageModel, Word
 from llr.numbers import floats
 from llr.numbers.arithmetic import EXACT, Arithmetic, Matrix, Row
 from llr.numbers.binomial import tail_ball
-from llr.numbers.rational import ZERO, rational, text
+from llr.numbers.rational import ONE, ZERO, rational, text
 from llr.numbers.units import LogitUnit
 from llr.observing import Tell, untold
 from llr.oracles.ledger import Ledger
@@ -239,7 +239,7 @@ def evidence(
             unit, ledger.block(prefixes), guesses.logits(prefixes), model.arithmetic
         )
         off = [x + reproducible for x in off]
-        apart = [x + reproducible / 2 for x in apart]
+        apart = [min(ONE, x + reproducible / 2) for x in apart]
         if t == 0:
             first = off[0]
         for word in z:

@@ -21,6 +21,7 @@ from llr.cli import main
 from llr.learning.certificate import (
     GRID,
     certify,
+    evidence,
     failure_limit,
     limit_without_failures,
     mean_limit,
@@ -145,6 +146,16 @@ def test_answers_that_are_not_reproducible_are_off_by_as_much():
     assert found.failing_words == failure_limit(400, 0, fmpq(1, 200)) + (2 * tau + r) / 2
     assert certified(target, target, tau=r, reproducible=r).failing == 0
     assert certified(target, target, tau=r * fmpq(99, 100), reproducible=r).failing == 400
+
+
+def test_a_next_token_distance_is_at_most_one():
+    """However far the answers may move: else Z would leave its range."""
+    target = UniformModel(2, 2)
+    ledger = Ledger(ModelOracle(target), 2, 2, EXACT)
+    found = evidence(target, ledger, [(0, 1)], NAT, tau=fmpq(6), reproducible=fmpq(3))
+    assert found.distances == {(0, 1): 2}
+    assert found.reach == 4
+    assert llr.check._stopped_sum([Fraction(3, 2)] * 2, Fraction(3)) == 2
 
 
 def test_a_wrong_model_is_not_certified():
