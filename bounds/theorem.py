@@ -161,7 +161,7 @@ def shorter_factor_length(rank: int, lam: Number) -> Real:
 
 
 def rational_root_above(square: fmpq, bits: int = 20) -> fmpq:
-    """Return a rational at or above the square root of ``square``, within 2^-bits relatively."""
+    """Return a rational at or above the square root of ``square``, by less than 2^(1-bits)."""
     require(square >= 0, "alpha", "alpha^2 >= 0", square)
     scaled = (square * (1 << (2 * bits))).ceil()
     root = int(scaled) if scaled < 2 else int(scaled.isqrt())

@@ -18,8 +18,10 @@ from llr.learning.learned import LearnedModel
 from llr.learning.printed import Epoch, PrintedLearner, Residuals, Schedule
 from llr.models.base import LanguageModel, Word, words
 from llr.models.isan import Isan
+from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real, total
+from llr.numbers.units import LogitUnit
 from llr.oracles.ledger import Ledger
 from llr.oracles.noise import NOISES, NoisyOracle
 from llr.oracles.protocol import LogitOracle, ModelOracle
@@ -160,11 +162,16 @@ def _bad_prefixes(
     for prefix in inner_prefixes(target):
         solution = program.solution(prefix)
         if solution is None or any(
-            EXACT.exceeds_nats(delta, target.unit, threshold)
-            for _, _, delta in residuals.at(prefix, solution)
+            beyond(delta, target.unit, threshold) for _, _, delta in residuals.at(prefix, solution)
         ):
             found.add(prefix)
     return found
+
+
+def beyond(logit: fmpq, unit: LogitUnit, nats: fmpq) -> bool:
+    """True if a logit in units is further from 0 than so many nats."""
+    size = abs(logit)
+    return bool(size > nats if unit.base is None else balls.log(unit.base) * size > nats)
 
 
 def mass_of(model: LanguageModel, prefixes: set[Word]) -> Real:

@@ -295,7 +295,7 @@ def task_of(
     rank: int | str | None,
     relaxed: bool,
     calls: int,
-    reproducible: float,
+    reproducible: object,
 ) -> Task:
     """Check everything about a learning run that can be checked before an oracle is asked.
 

@@ -24,6 +24,7 @@ from properties.claims import (
     statistics,
     theorem,
     transfer,
+    units,
     validation,
 )
 from properties.exhaustive import SmallIsan
@@ -50,6 +51,7 @@ _MODULES = (
     statistics,
     components,
     drawing,
+    units,
     exhaustive,
     choices,
 )
@@ -92,9 +94,11 @@ register(
     returned.Accepting,
     returned.Budget,
     returned.Limited,
+    returned.Promised,
     slips.SparseTarget,
     theorem.Approximate,
     theorem.Promise,
+    units.InUnits,
     validation.Rates,
     validation.Sample,
     validation.Sizes,

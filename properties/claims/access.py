@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flint import arb, fmpq
 from hypothesis import strategies as st
-from hypothesis.strategies import DrawFn
+from hypothesis.strategies import DrawFn, SearchStrategy
 
 from bounds.access import (
     least_probability,
@@ -18,6 +18,7 @@ from llr.models.base import words
 from llr.models.isan import Isan
 from llr.numbers import balls
 from llr.numbers.balls import Real
+from llr.numbers.binomial import tail_ball
 from llr.numbers.units import LN2
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
@@ -138,13 +139,50 @@ def any_coins(draw: DrawFn) -> Coin:
     )
 
 
-def estimated_hot(coin: Coin, factor: int = 1) -> Measurement:
-    """Measure the failure probability of Remark 5.9: sample at temperature tau, multiply back."""
-    hot = Coin(coin.logit * 5, coin.xi * 3, coin.zeta)
-    tau, m = samples_with_temperature(2, abs(hot.logit), hot.xi, hot.zeta)
+def hot_coins() -> SearchStrategy[Coin]:
+    """Return coins with logits up to 100."""
+    return st.builds(
+        Coin,
+        st.one_of(st.integers(-4, 4), st.integers(-100, 100)).map(fmpq),
+        st.sampled_from([fmpq(3), fmpq(1), fmpq(1, 2)]),
+        st.sampled_from([fmpq(1, 2), fmpq(1, 5), fmpq(1, 20)]),
+    )
+
+
+_PLACES = 192
+"""Bits to which P(1) is rounded."""
+
+
+def tails(coin: Coin, m: int) -> Real:
+    """Return at least the same probability, hardly more, in O(sqrt m): P(1) is rounded."""
+    heads = 1 / (1 + balls.exp(-2 * coin.logit))
+    high = 1 / (1 + balls.exp(-2 * (coin.logit + coin.xi)))
+    low = 1 / (1 + balls.exp(-2 * (coin.logit - coin.xi)))
+    most, least = int((low * m).floor()), int((high * m).ceil())
+    rarer, oftener = heads.below(_PLACES), -((-heads).below(_PLACES))
+
+    def evaluate() -> arb:
+        found = tail_ball(m, most, rarer)
+        return found + tail_ball(m, m - least, 1 - oftener) if least <= m else found
+
+    return Real(evaluate)
+
+
+def estimated_hot(coin: Coin, factor: int = 1, cooled: bool = True) -> Measurement:
+    """Measure the failure probability of Remark 5.9: sample at temperature tau, multiply back.
+
+    Args:
+        coin: what is estimated.
+        factor: sabotage: so many times fewer samples.
+        cooled: False, sabotage: samples for an error of xi, not xi / tau.
+    """
+    tau, m = samples_with_temperature(2, abs(coin.logit), coin.xi, coin.zeta)
+    if not cooled:
+        gamma = least_probability(1, 2)
+        m = samples_for_logits(2, gamma, min(coin.xi, fmpq(1)), coin.zeta)
     assert tau.exact is not None
-    cool = Coin(hot.logit / tau.exact, hot.xi / tau.exact, hot.zeta)
-    return Measurement(failure(cool, max(1, m // factor)), Real(hot.zeta))
+    cool = Coin(coin.logit / tau.exact, coin.xi / tau.exact, coin.zeta)
+    return Measurement(tails(cool, max(1, m // factor)), Real(coin.zeta))
 
 
 CLAIMS = (
@@ -203,9 +241,12 @@ CLAIMS = (
         "temperature max(lam, xi, 1): estimate to xi/tau, multiply back, error <= xi but for zeta",
         "[P] Remark 5.9, constant from Remark 5.8",
         "printed",
-        coins,
+        hot_coins,
         estimated_hot,
-        (Twin("a thousandth of the samples", lambda c: estimated_hot(c, 1000)),),
+        (
+            Twin("a thousandth of the samples", lambda c: estimated_hot(c, 1000)),
+            Twin("samples for an error of xi", lambda c: estimated_hot(c, cooled=False)),
+        ),
         statements=("remark-5.9",),
         examples=30,
         grade="exact law",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import combinations_with_replacement
 from math import comb, factorial
 from typing import TypeAlias
@@ -13,18 +15,29 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
 from llr.analysis.distance import total_variation
-from llr.learning.certificate import GRID, certify, evidence, failure_limit, mean_limit
-from llr.models.base import TabulatedModel, words
+from llr.check import verify
+from llr.learning.certificate import (
+    GRID,
+    Certificate,
+    certify,
+    evidence,
+    failure_limit,
+    mean_limit,
+)
+from llr.models.base import TabulatedModel, Word, words
+from llr.models.files import isan_to_json
 from llr.models.isan import Isan
+from llr.models.realization import realize
 from llr.numbers.arithmetic import EXACT, FLOAT64, Matrix
 from llr.numbers.balls import Real, nearest_float, total
+from llr.numbers.rational import fraction
 from llr.numbers.units import LN2, NAT
 from llr.oracles.ledger import Ledger
 from llr.oracles.protocol import ModelOracle, model_oracle
 from properties.claim import Claim, Measurement, Twin
 from properties.claims.slips import SparseTarget, sparse_targets
 from properties.measure import worst
-from properties.scenarios import probability_of
+from properties.scenarios import beyond, probability_of
 from properties.strategies import isans
 
 STEP = fmpq(7, 10)
@@ -75,7 +88,8 @@ def comparisons(draw: DrawFn) -> Compared:
     values = (1, -1, 2, -3)
     target = draw(sparse_targets(horizons=(1, 3), values=values))
     k, t = target.alphabet_size, target.horizon
-    model = draw(sparse_targets(horizons=(t, t), alphabet_sizes=(k, k), values=values))
+    other = draw(sparse_targets(horizons=(t, t), alphabet_sizes=(k, k), values=values))
+    model = target if draw(st.booleans()) else other
     return Compared(
         target,
         model,
@@ -86,18 +100,25 @@ def comparisons(draw: DrawFn) -> Compared:
     )
 
 
-def shown_by_words(c: Compared, part: fmpq = fmpq(1), room: int = 1, noise: int = 1) -> Measurement:
+def shown_by_words(
+    c: Compared,
+    part: fmpq = fmpq(1),
+    room: int = 1,
+    noise: int = 1,
+    risk: fmpq = fmpq(1),
+) -> Measurement:
     """Measure TV(M, Q) against Pr(failed) + passing and E Z, M the law when asked again.
 
     Beside these, count every Z beyond its reach, the words that fail without a logit off by more
-    than tau, r included, or pass with one, and the bounds of a certificate that are below what the
-    words at hand show: the failures among them and their mean Z, with T xi / 2.
+    than tau, r included, or pass with one, and the bounds of a certificate that the words at hand,
+    some of them drawn twice or three times, do not show: each at half of the risk, with T xi / 2.
 
     Args:
         c: the target, the model and what is tolerated.
         part: tightens the bounds.
         room: 0, sabotage: no room for answers that move.
         noise: 0, sabotage: a certificate for an exact oracle.
+        risk: tightens the certificate's delta.
     """
     k, horizon = c.target.alphabet_size, c.target.horizon
     ledger = Ledger(ModelOracle(c.target.model), k, horizon, EXACT)
@@ -116,25 +137,35 @@ def shown_by_words(c: Compared, part: fmpq = fmpq(1), room: int = 1, noise: int 
     assert apart is not None
     failed = total(mass[w] for w in every if w in shown.failed)
     mean = total(mass[w] * shown.distances[w] for w in every)
-    xi = c.noise * STEP
+    xi, delta = c.noise * STEP, fmpq(1, 2)
+    counts = {w: 1 + i % 3 for i, w in enumerate(every)}
     once = certify(
         c.model.model,
         ledger,
-        dict.fromkeys(every, 1),
+        counts,
         LN2,
-        delta=fmpq(1, 2),
+        delta=delta,
         xi=xi * noise,
         tau=tau,
         reproducible=spread,
     )
-    n, added = len(every), horizon * xi / 2
-    share = min(fmpq(1), fmpq(len(shown.failed), n) + shown.passing + added)
-    sums = min(fmpq(1), sum(shown.distances.values(), fmpq(0)) / n + added)
+    added = horizon * xi / 2
+    failing = sum(counts[w] for w in shown.failed)
+    limit, mean_at_most = (
+        once.failing_words - shown.passing - added,
+        (once.next_token - added) / shown.reach,
+    )
+    values = [(shown.distances[w] / shown.reach, counts[w]) for w in every]
     wrong = sum(z > shown.reach for z in shown.distances.values())
     for w in every:
-        beyond = any(LN2.in_nats(off[w[:t]]) + spread > tau for t in range(horizon))
-        wrong += beyond != (w in shown.failed)
-    wrong += (share > once.failing_words) + (sums > once.next_token)
+        fails = any(beyond(off[w[:t]], LN2, tau - spread) for t in range(horizon))
+        wrong += fails != (w in shown.failed)
+    wrong += once.failing != failing
+    half = delta * risk / 2
+    if once.failing_words < 1:
+        wrong += not _rare(limit, sum(counts.values()), failing, half)
+    if once.next_token < 1:
+        wrong += not _won(mean_at_most, values, half)
     return worst(
         [
             Measurement(apart, (failed + shown.passing) * part),
@@ -142,6 +173,78 @@ def shown_by_words(c: Compared, part: fmpq = fmpq(1), room: int = 1, noise: int 
             Measurement.of(wrong),
         ]
     )
+
+
+def checked_again(c: Compared, lower: int = 0, further: int = 0) -> Measurement:
+    """Count true certificates that the second verifier refuses, and false ones that it accepts.
+
+    It asks the target again, whose answers have moved.  Where they have not, bounds three steps of
+    the grid lower are false, and any other number of failures.
+
+    Args:
+        c: the target, the model and what is tolerated.
+        lower: sabotage: the bounds said to be true are so many steps lower.
+        further: sabotage: so much further the answers move, in units of ln 2.
+    """
+    k, horizon = c.target.alphabet_size, c.target.horizon
+    network = realize(c.model.model)
+    honest = certify(
+        network,
+        Ledger(ModelOracle(c.target.model), k, horizon, EXACT),
+        {w: 1 + i % 3 for i, w in enumerate(words(k, horizon))},
+        LN2,
+        delta=fmpq(1, 10),
+        xi=c.noise * STEP,
+        tau=c.tolerance * STEP,
+        reproducible=c.moved * STEP,
+    )
+    reach = 1 + (horizon - 1) * c.tolerance * STEP / 2
+    truth = replace(c, moved=c.moved + further).again
+
+    def ask(prefixes: Sequence[Word]) -> list[list[Fraction]]:
+        return [[fraction(x) for x in truth.read(p)] for p in prefixes]
+
+    def accepted(claim: Certificate) -> bool:
+        return bool(verify(claim.as_json(), isan_to_json(network), ask)["valid"])
+
+    def lowered(failing: fmpq, mean: fmpq) -> Certificate:
+        one, two = honest.failing_words, honest.next_token
+        return replace(
+            honest,
+            failing_words=one - failing / GRID if one < 1 else one,
+            next_token=two - mean / GRID if two < 1 else two,
+        )
+
+    wrong = int(not accepted(lowered(fmpq(lower), lower * reach)))
+    if not c.moved:
+        false = [replace(honest, failing=honest.failing + x) for x in (1, -1)]
+        false += [lowered(fmpq(3), fmpq(0)), lowered(fmpq(0), 3 * reach)]
+        wrong += sum(accepted(x) for x in false if x != honest and x.failing >= 0)
+    return Measurement.of(wrong)
+
+
+def _rare(p: fmpq, n: int, most: int, delta: fmpq) -> bool:
+    """True if at most so many of n words fail with probability at most delta, each failing by p."""
+    if p <= 0:
+        return False
+    terms = (fmpq(comb(n, i)) * p**i * (1 - p) ** (n - i) for i in range(most + 1))
+    return p >= 1 or sum(terms, fmpq(0)) <= delta
+
+
+def _won(m: fmpq, values: list[tuple[fmpq, int]], delta: fmpq) -> bool:
+    """True if bets against a mean of m made 1 / delta of a capital of 1.
+
+    Half of it bets all that a mean in [0, 1] allows, seven equal parts bet 1/2, 1/4, .. of that.
+    """
+    if not 0 < m < 1:
+        return m >= 1
+    capital = fmpq(0)
+    for i in range(8):
+        stake, bet = fmpq(1, 2**i) / (1 - m), fmpq(1, 2) if i == 0 else fmpq(1, 14)
+        for z, many in values:
+            bet *= (1 + stake * (m - z)) ** many
+        capital += bet
+    return capital * delta >= 1
 
 
 # -- in float64 ---------------------------------------------------------------------------------
@@ -262,8 +365,16 @@ class Bet:
 def bets() -> SearchStrategy[Bet]:
     """Return laws with small integer weights, or a rare 0 among ones, and up to three draws."""
     law = st.lists(st.integers(0, 20), min_size=5, max_size=5).filter(any).map(tuple)
-    rare = st.integers(1, 200).map(lambda x: (1, 0, 0, 0, x))
-    return st.builds(Bet, st.one_of(law, rare), st.integers(1, 3), st.sampled_from(RISKS))
+    several = st.builds(Bet, law, st.integers(1, 3), st.sampled_from(RISKS))
+    return st.one_of(several, rarely_nothing())
+
+
+@st.composite
+def rarely_nothing(draw: DrawFn) -> Bet:
+    """Return laws with a 0 among ones, about as rare as delta."""
+    delta = draw(st.sampled_from(RISKS))
+    ones = int((1 / delta).ceil()) + draw(st.integers(-8, 8))
+    return Bet((1, 0, 0, 0, max(1, ones)), draw(st.integers(1, 3)), delta)
 
 
 def bet_lost(b: Bet, factor: fmpq = fmpq(1), part: fmpq = fmpq(1)) -> Measurement:
@@ -289,6 +400,19 @@ def bet_lost(b: Bet, factor: fmpq = fmpq(1), part: fmpq = fmpq(1)) -> Measuremen
 
 
 CLAIMS = (
+    Claim(
+        "certificate-checked",
+        "llr.check: true certificates are valid, lower bounds and other counts are not",
+        "a second verifier of certificates",
+        "sharpened",
+        comparisons,
+        checked_again,
+        (
+            Twin("three steps lower", lambda c: checked_again(c, lower=3)),
+            Twin("answers that move further", lambda c: checked_again(c, further=2)),
+        ),
+        examples=100,
+    ),
     Claim(
         "certificate-floats",
         "Z of a word in float64 is at least Z, and at most T / 2^39 above it",
@@ -341,6 +465,7 @@ CLAIMS = (
             Twin("bounds times 2/3", lambda c: shown_by_words(c, fmpq(2, 3))),
             Twin("r = 0 where answers move", lambda c: shown_by_words(c, room=0)),
             Twin("xi left out", lambda c: shown_by_words(c, noise=0)),
+            Twin("1/3 of the risk", lambda c: shown_by_words(c, risk=fmpq(1, 3))),
         ),
         examples=200,
     ),

@@ -43,7 +43,7 @@ from properties.claim import Claim, Measurement, Twin
 from properties.claims.slips import SparseTarget
 from properties.corners import all_targets
 from properties.measure import worst
-from properties.scenarios import Scenario, mass_of, scenarios
+from properties.scenarios import Scenario, beyond, mass_of, scenarios
 from properties.strategies import isans, seeds, targets, words_of
 
 MAX_EPOCHS = 60
@@ -133,7 +133,7 @@ def lean_distance(scenario: Scenario, part: fmpq = fmpq(1), noise: fmpq = fmpq(1
             truth = done.ledger.row(prefix)
             guess = model.read(model.state_of(prefix))
             off = max(abs(x - y) for x, y in zip(truth, guess, strict=True))
-            if EXACT.exceeds_nats(off, target.unit, tau):
+            if beyond(off, target.unit, tau):
                 bad.add(prefix)
         apart = total_variation(target, model).value
         assert apart is not None

@@ -65,7 +65,7 @@ from properties.claims.validation import (
 )
 from properties.measure import worst
 from properties.necessity import Necessity
-from properties.scenarios import inner_prefixes, mass_of, probability_of
+from properties.scenarios import beyond, inner_prefixes, mass_of, probability_of
 from properties.strategies import Potential, potentials
 
 # -- runs on listed words -----------------------------------------------------------------------
@@ -308,7 +308,7 @@ def bad_prefixes(
             continue
         solution = solve(prefix)
         if solution is None or any(
-            EXACT.exceeds_nats(delta, model.unit, run.listed.g)
+            beyond(delta, model.unit, run.listed.g)
             for s, _, delta in residuals.at(prefix, solution)
             if s == len(prefix) or not only_last_cut
         ):

@@ -17,7 +17,7 @@ from bounds.potential import (
     elliptic_potential_printed,
     sequence_refuted,
 )
-from bounds.theorem import factor_length, shorter_factor_length
+from bounds.theorem import factor_length, rational_root_above, shorter_factor_length
 from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Real, log, sqrt, total
 from llr.numbers.rational import RationalRow, rational
@@ -164,7 +164,10 @@ def printed_length(p: Potential, constant: int = CONSTANT, far_enough: bool = Tr
 
 
 def factors(rows: list[RationalRow]) -> Measurement:
-    """Measure (max |C_h| max |R_f|)^2 against (d Lam)^2 for factors from a unit-box basis."""
+    """Measure (max |C_h| max |R_f|)^2 against (d Lam)^2 for factors from a unit-box basis.
+
+    Beside that, count a rational in the place of sqrt(d Lam) that is below it, or 2^-19 above it.
+    """
     basis = _unit_basis(rows)
     exact = checkers.as_fractions(rows)
     chosen = [exact[i] for i in basis]
@@ -176,7 +179,11 @@ def factors(rows: list[RationalRow]) -> Measurement:
     largest = max(abs(x) for row in rows for x in row)
     alpha_squared = factor_length(len(basis), largest)
     product = rational(max(lengths, default=exact[0][0] * 0) * max(columns))
-    return Measurement.of(product, alpha_squared * alpha_squared)
+    square = alpha_squared.exact
+    assert square is not None
+    root = rational_root_above(square)
+    wrong = (root**2 < square) + (max(fmpq(0), root - fmpq(1, 1 << 19)) ** 2 > square)
+    return worst([Measurement.of(wrong), Measurement.of(product, alpha_squared * alpha_squared)])
 
 
 def _unit_basis(rows: list[RationalRow]) -> list[int]:

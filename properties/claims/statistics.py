@@ -225,8 +225,7 @@ def learned(rng: np.random.Generator, repeat: bool = False) -> Measurement:
         words=OneWord(target) if repeat else None,
         on_epoch=keep,
     )
-    threshold = result.parameters["g"]
-    assert threshold is not None
+    threshold = 4 * ALLOWED / ((target.horizon - 1) * (target.horizon - 2))
     return _bad_mass(target, result.ledger, epochs[-1], threshold)
 
 

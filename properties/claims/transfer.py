@@ -19,7 +19,6 @@ from bounds.transfer import (
 from llr.analysis.distance import total_variation
 from llr.learning.program import ChainProgram
 from llr.models.base import State, TabulatedModel, Word, words
-from llr.numbers.arithmetic import EXACT
 from llr.numbers.balls import Number, Real, total
 from llr.numbers.units import LN2
 from llr.oracles.protocol import ModelOracle
@@ -29,6 +28,7 @@ from properties.measure import worst
 from properties.scenarios import (
     Scenario,
     bad_prefixes,
+    beyond,
     inner_prefixes,
     mass_of,
     probability_of,
@@ -196,7 +196,7 @@ def end_to_end(scenario: Scenario) -> Measurement:
         for prefix in inner_prefixes(target)[target.alphabet_size :]:
             predicted = q.program.read(q.state_of(prefix))
             if predicted is None or any(
-                EXACT.exceeds_nats(x - y, target.unit, scenario.threshold)
+                beyond(x - y, target.unit, scenario.threshold)
                 for x, y in zip(predicted, rows[prefix], strict=True)
             ):
                 bad.add(prefix)

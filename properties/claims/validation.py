@@ -165,12 +165,23 @@ def simpler_bad_mass(instance: tuple[int, fmpq], more: int = 0, kept: bool = Tru
 
 
 def failing_coverage(s: Sizes, shift: int = 0) -> Measurement:
-    """Measure Pr(p_bad exceeds the Clopper-Pearson limit) against delta, exactly."""
-    missed = fmpq(0)
-    for f in range(s.n + 1):
-        if clopper_pearson(s.n, max(0, f - shift), s.delta) < s.mass:
-            missed += comb(s.n, f) * s.mass**f * (1 - s.mass) ** (s.n - f)
-    return Measurement.of(missed, s.delta)
+    """Measure Pr(p_bad exceeds the Clopper-Pearson limit) against delta, exactly.
+
+    p_bad is the given mass, and every limit and 2^-41.
+
+    Args:
+        s: n, delta and the mass.
+        shift: sabotage: the limit of so many failures fewer.
+    """
+    limits = [clopper_pearson(s.n, max(0, f - shift), s.delta) for f in range(s.n + 1)]
+    found = []
+    for mass in (s.mass, *(min(fmpq(1), limit + fmpq(1, 1 << 41)) for limit in limits)):
+        missed = fmpq(0)
+        for f, limit in enumerate(limits):
+            if limit < mass:
+                missed += comb(s.n, f) * mass**f * (1 - mass) ** (s.n - f)
+        found.append(Measurement.of(missed, s.delta))
+    return worst(found)
 
 
 # -- spanners of samples ------------------------------------------------------------------------
