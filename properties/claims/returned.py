@@ -538,7 +538,6 @@ CLAIMS = (
             Twin("one fresh word fewer", lambda w: shares_kept(w, fewer=1)),
             Twin("answers that do not move", lambda w: shares_kept(w, still=True)),
         ),
-        statements=("attempts", "lemma-5.7-sharp"),
     ),
     Claim(
         "accepted-promise",
