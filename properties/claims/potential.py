@@ -166,7 +166,7 @@ def printed_length(p: Potential, constant: int = CONSTANT, far_enough: bool = Tr
 def factors(rows: list[RationalRow]) -> Measurement:
     """Measure (max |C_h| max |R_f|)^2 against (d Lam)^2 for factors from a unit-box basis.
 
-    Beside that, count a rational in the place of sqrt(d Lam) that is below it, or 2^-19 above it.
+    Beside that, count a rational in the place of sqrt(Lam) that is below it, or 2^-19 above it.
     """
     basis = _unit_basis(rows)
     exact = checkers.as_fractions(rows)
@@ -179,10 +179,8 @@ def factors(rows: list[RationalRow]) -> Measurement:
     largest = max(abs(x) for row in rows for x in row)
     alpha_squared = factor_length(len(basis), largest)
     product = rational(max(lengths, default=exact[0][0] * 0) * max(columns))
-    square = alpha_squared.exact
-    assert square is not None
-    root = rational_root_above(square)
-    wrong = (root**2 < square) + (max(fmpq(0), root - fmpq(1, 1 << 19)) ** 2 > square)
+    root = rational_root_above(largest)
+    wrong = (root**2 < largest) + (max(fmpq(0), root - fmpq(1, 1 << 19)) ** 2 > largest)
     return worst([Measurement.of(wrong), Measurement.of(product, alpha_squared * alpha_squared)])
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import bounds, lean, learner, numbers, oracles, program, spanner
+from . import bounds, certificates, lean, learner, numbers, oracles, program, spanner
 
 ROOMS = {
     "Numbers": numbers.NUMBERS,
@@ -14,6 +14,7 @@ ROOMS = {
     "Algorithm 1": learner.LEARNERS,
     "The lean learner": lean.LEAN,
     "The learned model": program.LEARNED,
+    "Certificates": certificates.CERTIFICATES,
     "Distances": bounds.DISTANCES,
     "Bounds": bounds.BOUNDS,
     "Parameters": bounds.PARAMETERS,
