@@ -86,7 +86,8 @@ def least_draws(r: int, eta: Number, delta: Number) -> int:
     Complexity: O(log N) evaluations of r + 1 terms.
 
     Raises:
-        HypothesisError: eta or delta is not in (0, 1), or r < 0.
+        HypothesisError: eta or delta is not in (0, 1), or r < 0; or the bound, another one in its
+            place, stays above delta.
     """
     risk = Real.of(delta)
     _check_rates("lemma-5.2", r, Real.of(eta))
@@ -96,9 +97,10 @@ def least_draws(r: int, eta: Number, delta: Number) -> int:
     near = max(least, _estimated_draws(r, float(Real.of(eta)), float(balls.log(risk))))
     step = 1
     if spanner_failure(near, r, eta) > risk:
-        low = near
+        low, enough = near, near * int((1 / Real.of(eta)).ceil()) << 64
         while spanner_failure(low + step, r, eta) > risk:
             low, step = low + step, 2 * step
+            require(step < enough, "lemma-5.2", "a bound that falls to delta as N grows", risk)
         high = low + step
     else:
         high = near

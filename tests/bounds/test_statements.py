@@ -25,6 +25,7 @@ from bounds import (
     transfer,
     validation,
 )
+from bounds.statement import substituted
 from llr.models.families import generic_cut_ranks
 from llr.models.logits import probability_ranks
 from llr.numbers import balls
@@ -1180,6 +1181,14 @@ def test_a_root_from_above(square, bits):
 def test_a_rational_root_is_its_own_root_from_above():
     for root in (fmpq(0), fmpq(1), fmpq(3, 2), fmpq(7, 16)):
         assert theorem.rational_root_above(root * root) == root
+
+
+def test_no_number_of_draws_is_enough_for_a_bound_that_does_not_fall():
+    with (
+        substituted({"lemma-5.2": lambda n, r, eta: Real.of(1)}),
+        pytest.raises(HypothesisError, match="a bound that falls to delta as N grows, not 1/10"),
+    ):
+        spanner.least_draws(2, fmpq(1, 4), fmpq(1, 10))
 
 
 @pytest.mark.parametrize(("horizon", "k", "d", "c"), [(3, 2, 1, 1), (5, 3, 4, "7/2"), (9, 2, 2, 2)])
