@@ -106,7 +106,7 @@ def rank_error(
     "alpha",
     mark="sharpened",
     source="[P] Def 4.2; [M], maximum-volume rows",
-    summary="|L| <= Lam and cut rank d: L(h.f) = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
+    summary="|L| <= Lam and cut rank d: L(h.f) = <u_h, v_f> with |u_h|^2, |v_f|^2 <= d Lam",
 )
 def factor_length(rank: int, lam: Number) -> Real:
     """Return alpha^2 = d Lam: the squared length of factors of a rank-d matrix bounded by Lam.
@@ -134,7 +134,7 @@ def factor_length(rank: int, lam: Number) -> Real:
     "alpha-gamma-2",
     mark="printed",
     source="[P] Def 4.2; John's theorem: gamma_2 <= sqrt(rank) max-norm",
-    summary="|L| <= Lam and cut rank d: factors of length at most d^(1/4) sqrt(Lam)",
+    summary="|L| <= Lam and cut rank d: factors whose lengths to the power 4 are at most d Lam^2",
 )
 def shorter_factor_length(rank: int, lam: Number) -> Real:
     """Return alpha^4 = d Lam^2 for the factors that John's theorem gives.

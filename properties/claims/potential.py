@@ -326,7 +326,7 @@ CLAIMS = (
     ),
     Claim(
         "alpha",
-        "|L| <= Lam, rank d: L = <u_h, v_f> with |u_h|, |v_f| <= sqrt(d Lam)",
+        "|L| <= Lam, rank d: L = <u_h, v_f> with |u_h|^2, |v_f|^2 <= d Lam",
         "[P] Def 4.2; [M], maximum-volume rows",
         "sharpened",
         nonzero_matrices,
@@ -336,7 +336,7 @@ CLAIMS = (
     ),
     Claim(
         "alpha-gamma-2",
-        "|L| <= Lam, rank d <= 4: factors of length d^(1/4) sqrt(Lam), by their dual",
+        "|L| <= Lam, rank d <= 4: factors of length^4 <= d Lam^2, by their dual",
         "[P] Def 4.2; John's theorem",
         "printed",
         weighted_matrices,
