@@ -168,10 +168,14 @@ def _bad_prefixes(
     return found
 
 
+def size_of(unit: LogitUnit) -> Real:
+    """Return the unit in nats, from its definition."""
+    return Real.of(1) if unit.base is None else balls.log(unit.base)
+
+
 def beyond(logit: fmpq, unit: LogitUnit, nats: fmpq) -> bool:
     """True if a logit in units is further from 0 than so many nats."""
-    size = abs(logit)
-    return bool(size > nats if unit.base is None else balls.log(unit.base) * size > nats)
+    return size_of(unit) * abs(logit) > nats
 
 
 def mass_of(model: LanguageModel, prefixes: set[Word]) -> Real:

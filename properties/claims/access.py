@@ -154,7 +154,7 @@ _PLACES = 192
 
 
 def tails(coin: Coin, m: int) -> Real:
-    """Return at least the same probability, hardly more, in O(sqrt m): P(1) is rounded."""
+    """Return an upper bound on :func:`failure`, P(1) rounded to 2^-192, in O(sqrt m) terms."""
     heads = 1 / (1 + balls.exp(-2 * coin.logit))
     high = 1 / (1 + balls.exp(-2 * (coin.logit + coin.xi)))
     low = 1 / (1 + balls.exp(-2 * (coin.logit - coin.xi)))

@@ -151,10 +151,8 @@ def shown_by_words(
     )
     added = horizon * xi / 2
     failing = sum(counts[w] for w in shown.failed)
-    limit, mean_at_most = (
-        once.failing_words - shown.passing - added,
-        (once.next_token - added) / shown.reach,
-    )
+    limit = once.failing_words - shown.passing - added
+    mean_at_most = (once.next_token - added) / shown.reach
     values = [(shown.distances[w] / shown.reach, counts[w]) for w in every]
     wrong = sum(z > shown.reach for z in shown.distances.values())
     for w in every:

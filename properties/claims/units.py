@@ -10,12 +10,12 @@ from hypothesis.strategies import DrawFn
 
 from llr.numbers import balls
 from llr.numbers.arithmetic import EXACT, FLOAT64
-from llr.numbers.balls import Real, total
+from llr.numbers.balls import total
 from llr.numbers.units import LN2, NAT, LogitUnit
 from llr.oracles.sampling import RowThresholds
 from properties.claim import Claim, Measurement, Twin
 from properties.measure import worst
-from properties.scenarios import beyond
+from properties.scenarios import beyond, size_of
 
 UNITS = (NAT, LN2, LogitUnit(fmpq(9)), LogitUnit(fmpq(3, 2)), LogitUnit(fmpq(100)))
 
@@ -54,12 +54,8 @@ def rows_in_units(draw: DrawFn) -> InUnits:
     row = draw(st.lists(st.integers(-24, 24), min_size=2, max_size=4).map(tuple))
     size = fmpq(max(1, abs(draw(st.sampled_from(row)))), 4)
     near = draw(st.sampled_from([fmpq(1), fmpq(1, 2), fmpq(9, 10), fmpq(11, 10), fmpq(2)]))
-    scale = fmpq(1) if unit.base is None else (balls.log(unit.base) * 100).floor() / fmpq(100)
+    scale = fmpq((size_of(unit) * 100).floor(), 100)
     return InUnits(unit, row, size * near * scale)
-
-
-def _nats(unit: LogitUnit) -> Real:
-    return Real.of(1) if unit.base is None else balls.log(unit.base)
 
 
 def compared(of: InUnits, unit: LogitUnit | None = None, least: fmpq = fmpq(1)) -> Measurement:
@@ -73,12 +69,12 @@ def compared(of: InUnits, unit: LogitUnit | None = None, least: fmpq = fmpq(1)) 
         least: tightens what the units are to be at least, in parts of the largest.
     """
     here, wrong = of.unit if unit is None else unit, 0
-    size = _nats(here)
+    size = size_of(here)
     for x in of.logits:
         expected = beyond(x, here, of.nats)
         wrong += EXACT.exceeds_nats(x, of.unit, of.nats) != expected
         apart = abs(size * abs(x) / of.nats - 1) > CLOSE
-        rounded = FLOAT64.exceeds_nats(float(x.p) / float(x.q), of.unit, of.nats)
+        rounded = FLOAT64.exceeds_nats(float(x), of.unit, of.nats)
         wrong += apart and rounded != expected
     units = EXACT.from_nats(of.nats, of.unit)
     wrong += size * units > of.nats
@@ -98,7 +94,7 @@ def ends_of_draws(of: InUnits, unit: LogitUnit | None = None) -> Measurement:
         of: the logits.
         unit: sabotage: expect another unit.
     """
-    nats, found = _nats(of.unit if unit is None else unit), []
+    nats, found = size_of(of.unit if unit is None else unit), []
     weights = [balls.exp(nats * (x - max(of.logits))) for x in of.logits]
     k = len(weights)
     exact = RowThresholds(of.unit, EXACT)(EXACT.matrix([of.logits], k))[0]
