@@ -134,6 +134,8 @@ class Real:
     __slots__ = ("_evaluate", "exact")
 
     def __init__(self, value: fmpq | Callable[[], arb]) -> None:
+        if not isinstance(value, fmpq) and not callable(value):
+            raise InputError("value", value, "a flint.fmpq or a function; Real.of takes numbers")
         self.exact: fmpq | None = None
         self._evaluate: Callable[[], arb]
         if isinstance(value, fmpq):
@@ -304,7 +306,7 @@ class Real:
     def __float__(self) -> float:
         """Return a nearby float, for guidance and display only; 0.0 for what may well be 0."""
         if self.exact is not None:
-            return float(fraction(self.exact))
+            return _double(self.exact)
         for bits in (START_BITS, 4 * START_BITS, 16 * START_BITS):
             ball = self.ball(bits)
             if not ball.contains(0):

@@ -235,6 +235,7 @@ CLAIMS = (
         (Twin("a thirtieth", lambda c: fewer_samples(c, 30)),),
         statements=("remark-5.8-binary", "remark-5.8"),
         examples=100,
+        sharp=True,
     ),
     Claim(
         "remark-5.9",

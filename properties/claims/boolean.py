@@ -27,7 +27,8 @@ def labelled_pairs(draw: DrawFn, uniform: bool = False) -> Pair:
         uniform: Q's input bits are uniform too.
     """
     n = draw(st.integers(1, 2))
-    integers = st.integers(-3, 3)
+    most = draw(st.sampled_from([3, 12]))
+    integers = st.integers(-most, most)
     m: dict[Word, list[int]] = {}
     q: dict[Word, list[int]] = {}
     for length in range(n + 1):

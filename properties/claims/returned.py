@@ -11,7 +11,6 @@ from hypothesis import assume
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
 
-from bounds.validation import passes_at_attempt
 from llr.learning.api import LearnResult, learn, task_of
 from llr.learning.certificate import GRID, mean_limit
 from llr.learning.lean import LeanEpoch, LeanSchedule
@@ -250,15 +249,20 @@ SAMPLES = 2
 """Words per cut for the first spanners of Algorithm 1."""
 
 
+def _passes(attempt: int, p: fmpq) -> int:
+    """Return n_j = ceil(log(j (j+1) / delta) / p)."""
+    return (balls.log(attempt * (attempt + 1) / rational(DELTA)) / p).ceil()
+
+
 def _words_of(epochs: Epochs, p: fmpq, horizon: int) -> int:
     """Return how many words a run of Algorithm 1 draws: n_j fresh ones in epoch j, and (T-2) N.
 
-    N doubles with every infeasible epoch before, and n_j = ceil(log(j (j+1) / delta) / p).
+    N doubles with every infeasible epoch before.
     """
     drawn, samples = 0, SAMPLES
     for j, epoch in enumerate(epochs, start=1):
         drawn += (horizon - 2) * samples
-        drawn += (balls.log(j * (j + 1) / rational(DELTA)) / p).ceil()
+        drawn += _passes(j, p)
         samples *= 2 if epoch.outcome == "infeasible" else 1
     return drawn if horizon > 2 else 0
 
@@ -315,7 +319,7 @@ def promised(a: Accepting, part: fmpq = fmpq(1), shared: bool = True) -> Measure
     if a.kind == "printed":
         return Measurement.of(wrong)
     tested = sum(many for _, many in certificate.words)
-    wrong += tested < passes_at_attempt(attempt, allowed, delta)
+    wrong += tested < _passes(attempt, allowed)
     return worst(
         [Measurement.of(wrong), Measurement.of(certificate.total_variation, epsilon * part)]
     )
@@ -550,7 +554,6 @@ CLAIMS = (
             Twin("epsilon times 2/3", lambda a: promised(a, fmpq(2, 3))),
             Twin("the whole risk at every attempt", lambda a: promised(a, shared=False)),
         ),
-        statements=("attempts",),
         examples=200,
     ),
     Claim(

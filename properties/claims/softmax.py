@@ -53,8 +53,9 @@ def width(u: RationalRow, v: RationalRow) -> fmpq:
 
 
 def _tied(u: RationalRow, v: RationalRow, unit: LogitUnit) -> bool:
-    """True where both sides may agree without being rational: unit nat, u - v of two values."""
-    return unit == NAT and len({x - y for x, y in zip(u, v, strict=True)}) == 2
+    """True where both sides may agree without being rational: u - v of two values."""
+    rational = unit.weights(u) is not None and unit.weights(v) is not None
+    return not rational and len({x - y for x, y in zip(u, v, strict=True)}) == 2
 
 
 def tanh_form(pair: Pair) -> Measurement:

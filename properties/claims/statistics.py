@@ -607,7 +607,7 @@ _DECLARED = (
             Twin("a third of the fresh words", lambda g: lean_accepted(g, 3)),
             Twin("words of uniform tokens", lambda g: lean_accepted(g, learning=UniformWords)),
         ),
-        Trials(ACCEPTANCE_RISK, 500),
+        Trials(ACCEPTANCE_RISK, 1500),
         ("lemma-5.7-sharp",),
     ),
     _claim(

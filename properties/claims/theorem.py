@@ -271,7 +271,8 @@ def approximate() -> SearchStrategy[Approximate]:
     """Return small models whose errors are where an adversary puts them.
 
     For each s and t they sit on as many (prefix, segment) pairs as have a mass just below
-    delta / (N_all T)^2: errors there are above the bound.  One pair of tokens has them all.
+    delta / (N_all T)^2: errors there are above the bound.  Or they sit everywhere, where any bound
+    much too small meets them.  One pair of tokens has them all.
     """
     generic = isans(
         horizons=(2, 4), alphabet_sizes=(2, 2), dimensions=(1, 2), units=(LN2,), integers=True
@@ -286,6 +287,8 @@ def approximate() -> SearchStrategy[Approximate]:
         deltas = {share * m * fmpq(65, 64) for found in entries.values() for m, _ in found}
         below = sorted((x for x in deltas if x < 1), reverse=True)
         delta = draw(st.sampled_from([*below, fmpq(1, 2)]))
+        if draw(st.booleans()):
+            return Approximate(target, delta, _filled(entries, fmpq(2)))
         offered = {place: found[draw(skips) :] for place, found in entries.items()}
         return Approximate(target, delta, _filled(offered, delta / share))
 

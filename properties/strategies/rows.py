@@ -95,14 +95,18 @@ def low_rank_matrices(
 def logit_pairs(
     *, alphabet_sizes: Span = (2, 5), units: Sequence[LogitUnit] = (NAT,)
 ) -> SearchStrategy[tuple[RationalRow, RationalRow, LogitUnit]]:
-    """Return two rows of integer logits of one length, and a unit; often u = -v or nearly so."""
+    """Return two rows of logits of one length, and a unit; often u = -v or nearly so.
+
+    Logits are integers, or all of them parts of a small number.
+    """
     check_span(alphabet_sizes, 2, "alphabet_sizes")
     check_units(units)
 
     @st.composite
     def drawn(draw: DrawFn) -> tuple[RationalRow, RationalRow, LogitUnit]:
         k = draw(st.integers(*alphabet_sizes))
-        entries = st.integers(-12, 12).map(fmpq)
+        part = draw(st.sampled_from([1, 1, 8, 1000, 10**6]))
+        entries = st.integers(-12, 12).map(lambda n: fmpq(n, part))
         u = tuple(draw(st.lists(entries, min_size=k, max_size=k)))
         mirrored = draw(st.booleans())
         v = (

@@ -48,6 +48,7 @@ WITHOUT_STATEMENT = {
     "float-programs": "the box of the program",
     "noise-kept": "20 T xi, the threshold of the run with xi",
     "limits-kept": "the limits of the run",
+    "accepted-promise": "epsilon, shares of delta, and the words of the run",
     "learning-shares": "epsilon, and shares of delta",
     "tolerant-words": "words that are too many or too few",
     "lean-slight-noise": "runs without acceptance, and histories beyond the ranks",
