@@ -208,7 +208,7 @@ def nonzero_matrices() -> SearchStrategy[list[RationalRow]]:
 
 @dataclass(frozen=True)
 class Weighted:
-    """A matrix of rank 1 or 2, and weights of its rows and columns."""
+    """A matrix of rank 1 to 4, and weights of its rows and columns."""
 
     rows: list[RationalRow]
     left: list[fmpq]
@@ -234,12 +234,19 @@ def signs() -> SearchStrategy[list[RationalRow]]:
     return st.lists(row, min_size=4, max_size=4)
 
 
-def trace_norm(w: Weighted, rank: Callable[[int], int] = int) -> Measurement:
+def trace_norm(
+    w: Weighted,
+    rank: Callable[[int], int] = int,
+    length: Callable[[int, fmpq], Real] = shorter_factor_length,
+) -> Measurement:
     """Measure (trace norm of p_h L(h, f) q_f)^2 against alpha^4 |p|^2 |q|^2.
+
+    No factors are shorter than that ratio says, whatever they are.
 
     Args:
         w: the matrix and the weights p, q.
         rank: changes the rank.
+        length: returns alpha^4.
     """
     weighted = [
         [p * x * q for x, q in zip(row, w.right, strict=True)]
@@ -248,9 +255,13 @@ def trace_norm(w: Weighted, rank: Callable[[int], int] = int) -> Measurement:
     largest = max(abs(x) for row in w.rows for x in row)
     lengths = total(p * p for p in w.left) * total(q * q for q in w.right)
     d = checkers.rank(checkers.as_fractions(w.rows))
-    return Measurement(
-        _squared_trace_norm(weighted), shorter_factor_length(rank(d), largest) * lengths
-    )
+    return Measurement(_squared_trace_norm(weighted), length(rank(d), largest) * lengths)
+
+
+def simple_length(rank: int, largest: fmpq) -> Real:
+    """Return alpha^4 for factors from rows of maximum volume."""
+    squared = factor_length(rank, largest)
+    return squared * squared
 
 
 def _squared_trace_norm(rows: list[list[fmpq]]) -> Real:
@@ -326,13 +337,25 @@ CLAIMS = (
     ),
     Claim(
         "alpha",
-        "|L| <= Lam, rank d: L = <u_h, v_f> with |u_h|^2, |v_f|^2 <= d Lam",
+        "|L| <= Lam, rank d <= 4: L = <u_h, v_f> with |u_h|^2, |v_f|^2 <= d Lam, by their dual",
+        "[P] Def 4.2; [M], maximum-volume rows",
+        "sharpened",
+        weighted_matrices,
+        lambda w: trace_norm(w, length=simple_length),
+        (Twin("rank one less", lambda w: trace_norm(w, lambda d: d - 1, simple_length)),),
+        statements=("alpha",),
+        examples=150,
+    ),
+    Claim(
+        "alpha-rows",
+        "coefficients in rows of maximum volume give factors with |u_h|^2, |v_f|^2 <= d Lam",
         "[P] Def 4.2; [M], maximum-volume rows",
         "sharpened",
         nonzero_matrices,
         factors,
         statements=("alpha",),
         examples=150,
+        sharp=True,
     ),
     Claim(
         "alpha-gamma-2",
