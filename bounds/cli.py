@@ -16,7 +16,7 @@ from bounds.parameters import Parameters, explicit_parameters
 from bounds.queries import QueryCount, Ranks
 from bounds.statement import STATEMENTS, Statement
 from bounds.theorem import PrintedParameters, queries_by_compression, queries_printed
-from llr.errors import InputError, LlrError, ShownAs, UndecidedError, shorten
+from llr.errors import InputError, LlrError, ShownAs, UndecidedError, one_of, shorten
 from llr.numbers.balls import LIMIT_BITS, TINY, Real
 from llr.numbers.rational import decimal, text
 from llr.numbers.units import LogitUnit
@@ -82,9 +82,7 @@ def bound(ctx: click.Context, name: str | None, as_json: bool) -> None:
     elif name in STATEMENTS:
         _evaluate(STATEMENTS[name], given, as_json)
     else:
-        raise InputError(
-            "statement", name, "one of " + ", ".join([*STATEMENTS, THEOREM, EXPONENTS])
-        )
+        raise InputError("statement", name, one_of([*STATEMENTS, THEOREM, EXPONENTS], name))
 
 
 def _options(arguments: list[str]) -> dict[str, str]:

@@ -53,10 +53,16 @@ class Commands(click.Group):
             with interruptible():
                 return super().invoke(ctx)
         except LlrError as error:
-            raise click.UsageError(str(error), ctx) from None
+            raise click.UsageError(str(error), self._invoked(ctx)) from None
         except KeyboardInterrupt:
             click.echo("interrupted; the same command starts over", err=True)
             ctx.exit(INTERRUPTED)
+
+    def _invoked(self, ctx: click.Context) -> click.Context:
+        """Return the context of the command that was run."""
+        name = ctx.invoked_subcommand
+        command = None if name is None else self.get_command(ctx, name)
+        return ctx if command is None else click.Context(command, ctx, name)
 
     @staticmethod
     def _plugins() -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 
@@ -66,6 +67,19 @@ class WorkersError(LlrError):
 
 class TooLargeError(LlrError):
     """Report an enumeration that would visit more nodes than its limit."""
+
+
+NAMED = 20
+"""So many names are listed; of more, those most like the one that was given."""
+
+
+def one_of(names: Iterable[str], given: object) -> str:
+    """Return "one of ..." for names that would have been accepted in the place of one."""
+    known = list(names)
+    if len(known) <= NAMED:
+        return "one of " + ", ".join(known)
+    near = get_close_matches(str(given), known, 5, 0.5) or known[:5]
+    return f"one of {len(known)} names, such as {', '.join(near)}"
 
 
 def shorten(value: object, length: int = 80) -> str:

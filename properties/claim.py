@@ -34,7 +34,7 @@ from sortedcontainers import SortedSet
 
 from bounds import STATEMENTS
 from bounds.statement import MARKS
-from llr.errors import InputError, UndecidedError
+from llr.errors import InputError, UndecidedError, one_of
 from llr.models.base import check_size
 from llr.numbers.balls import Number, Real, nearest_float
 from llr.numbers.rational import fraction, text
@@ -89,6 +89,8 @@ class Measurement:
     def ratio(self) -> float:
         """Return measured / bound for guidance; 0/0 counts as 0."""
         top, bottom = float(self.measured), float(self.bound)
+        if math.isinf(bottom) and bottom > 0:
+            return float(self.measured / self.bound)
         if bottom > 0:
             return top / bottom
         return 0.0 if top <= 0 else float("inf")
@@ -266,6 +268,8 @@ def search(
         until: value of ``time.monotonic`` at which to stop; default never.
     """
     found = Search()
+    if until is not None:
+        strategy = _in_time(strategy, until)
 
     @seed(start)
     @settings(
@@ -280,8 +284,6 @@ def search(
     @given(strategy)
     def attempt(instance: Any) -> None:
         next_instance()
-        if until is not None and time.monotonic() > until:
-            raise _OutOfTimeError
         try:
             measurement: Measurement = check(instance)  # may assume() the instance away
             holds = measurement.holds()
@@ -304,6 +306,16 @@ def search(
         with contextlib.suppress(_RefutedError, _OutOfTimeError):
             attempt()
     return found
+
+
+def _in_time(strategy: SearchStrategy[Any], until: float) -> SearchStrategy[Any]:
+    """Return the strategy, which draws nothing any more after a value of ``time.monotonic``."""
+
+    def now() -> None:
+        if time.monotonic() > until:
+            raise _OutOfTimeError
+
+    return st.tuples(st.builds(now), strategy).map(lambda both: both[1])
 
 
 def measure_all(instances: Iterable[Any], check: Check) -> Search:
@@ -808,5 +820,5 @@ def claims_named(names: Sequence[str], known: dict[str, Claim]) -> list[Claim]:
     """
     for name in names:
         if name not in known:
-            raise InputError("claim", name, "one of " + ", ".join(known))
+            raise InputError("claim", name, one_of(known, name))
     return [known[name] for name in dict.fromkeys(names)] if names else list(known.values())

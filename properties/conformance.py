@@ -16,12 +16,13 @@ from __future__ import annotations
 import math
 import random
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import cached_property
 from hashlib import blake2b
+from inspect import signature
 from math import comb
 from operator import index
 from pathlib import Path
@@ -33,7 +34,7 @@ from hypothesis.strategies import SearchStrategy
 
 import llr
 from llr.analysis.distance import total_variation
-from llr.errors import InputError, OracleError, ShownAs, UndecidedError, shorten
+from llr.errors import InputError, OracleError, ShownAs, UndecidedError, one_of, shorten
 from llr.learning.api import ALGORITHMS
 from llr.models import families
 from llr.models.base import LanguageModel, TabulatedModel, Word, check_size, words
@@ -115,10 +116,15 @@ def own_learner(algorithm: str = "printed", **options: Any) -> Learner:
         algorithm, options: as for :func:`llr.learn`.
 
     Raises:
-        InputError: there is no such algorithm.
+        InputError: there is no such algorithm, or no such option.
     """
     if algorithm not in ALGORITHMS:
         raise InputError("algorithm", algorithm, "one of " + ", ".join(ALGORITHMS))
+    told = signature(Learner.__call__).parameters
+    free = [name for name in signature(llr.learn).parameters if name not in {"algorithm", *told}]
+    for name in options:
+        if name not in free:
+            raise InputError("option", name, one_of(free, name))
 
     def learner(
         oracle: LogitOracle,
@@ -302,7 +308,7 @@ def small_targets(
         return tabulated_models(horizons=t, alphabet_sizes=k)
 
     two, three, eight = (2, 2), (2, 3), (2, 8)
-    add("ISAN", (1, 4), two, random_isans)
+    add("ISAN", (1, 5), two, random_isans)
     add("ISAN", (1, 3), three, random_isans)
     add("ISAN", (1, 3), three, rational_isans)
     add("ISAN", (1, 2), eight, random_isans)
@@ -459,7 +465,7 @@ def _attempt(
         if not callable(getattr(learned, "logits", None)):
             raise _NoModelError(learned)
         for prefix in target.rows:
-            answer, again = (tuple(learned.logits(prefix)) for _ in range(2))
+            answer, again = (_listed(learned.logits(prefix)) for _ in range(2))
             row, complaint = _parsed(answer, model.alphabet_size)
             if row is not None:
                 attempt.rows[prefix] = row
@@ -483,8 +489,15 @@ CENTRED = Fraction(1, 10**9)
 """How far the mean of floats may be from 0, relative to the largest of them or to 1."""
 
 
-def _parsed(answer: Sequence[object], k: int) -> tuple[RationalRow | None, str]:
+def _listed(answer: object) -> object:
+    """Return what can be listed as a tuple, anything else as it is."""
+    return tuple(answer) if isinstance(answer, Iterable) else answer
+
+
+def _parsed(answer: object, k: int) -> tuple[RationalRow | None, str]:
     """Return the row as rationals, or None; and what is wrong with it, or an empty string."""
+    if not isinstance(answer, tuple):
+        return None, f"is no sequence of {k} numbers"
     if len(answer) != k:
         return None, f"has {len(answer)} entries, not {k}"
     row, slack = [], Fraction(0)
@@ -559,6 +572,13 @@ def _cases() -> SearchStrategy[Case]:
     )
 
 
+def _corners() -> list[Case]:
+    """Return cases that are always among those surveyed: least and largest T and k."""
+    sizes = [(horizon, k) for horizon, k in ((1, 2), (1, 8), (2, 8), (3, 3), (5, 2))]
+    targets = [Target("random ISAN", families.random_isan(t, k, 2, t + k)) for t, k in sizes]
+    return [Case(target, next(iter(NOISES)), 50, 0, 1) for target in targets]
+
+
 Check: TypeAlias = Callable[[Case], str | None]
 """Says what is wrong; an empty string if nothing is; None if the learner never got that far."""
 
@@ -603,6 +623,8 @@ class _Suite:
                 self._verdict(name, case)
             return Measurement.of(0)
 
+        for case in _corners():
+            survey(case)
         search(_cases(), survey, self._examples, self._seed)
         counted = self._counted()
         for name, (statement, _) in self._checks.items():
@@ -831,7 +853,7 @@ def _complaint(error: Exception) -> str:
     """Say what a learner did in place of returning a model, and where."""
     if isinstance(error, _NoModelError):
         return f"it returned {shorten(error.args[0])}, which has no logits(prefix)"
-    frames = traceback.extract_tb(error.__traceback__)
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename != __file__]
     place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
     return f"it raised {shorten(ShownAs(f'{type(error).__name__}: {error}'), 200)}{place}"
 
@@ -864,6 +886,20 @@ def detectable_rate(runs: int, critical: int, power: Fraction = Fraction(99, 100
     return next(rate for rate in rates if tail(runs, rate, critical) >= power)
 
 
+def _can_be_called(learner: object) -> bool:
+    """Return False if a learner cannot take its arguments; True if that cannot be known."""
+    if not callable(learner):
+        return False
+    _, oracle, *named = signature(Learner.__call__).parameters
+    try:
+        signature(learner).bind(oracle, **{name: name for name in named})
+    except TypeError:
+        return False
+    except ValueError:
+        return True
+    return True
+
+
 def check_learner(
     learner: Learner, *, name: str | None = None, profile: str = "ci", seed: int = 0
 ) -> ConformanceReport:
@@ -885,10 +921,13 @@ def check_learner(
         A :class:`ConformanceReport`.
 
     Raises:
-        InputError: the learner cannot be called, or there is no such profile.
+        InputError: the learner cannot be called, or not with these arguments, or there is no such
+            profile.
     """
-    if not callable(learner):
-        raise InputError("learner", learner, "a function of an oracle, see Learner")
+    if not _can_be_called(learner):
+        _, oracle, *named = signature(Learner.__call__).parameters
+        expected = f"a function of ({oracle}, *, {', '.join(named)}), see Learner"
+        raise InputError("learner", learner, expected)
     if not isinstance(profile, str) or profile not in PROFILES:
         raise InputError("profile", profile, "one of " + ", ".join(PROFILES))
     check_size(seed, 0, "seed")

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
 from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
+import numpy as np
 from flint import arb, fmpq
 from hypothesis import strategies as st
 
 from bounds import STATEMENTS, Statement
 from bounds.statement import substituted
-from llr.errors import InputError, shorten
+from llr.errors import InputError, one_of, shorten
 from llr.models.base import check_size
 from llr.numbers.balls import Enclosure, Real
 from llr.numbers.rational import fraction, rational
@@ -24,11 +27,14 @@ from properties.claim import Claim, Measurement, Search, search, shown
 from properties.claims import CLAIMS
 from properties.results import ratio
 
-ROUNDS = 10
-"""How many times a claim's own number of instances is tried, time allowing."""
+ROUNDS = 6
+"""So many searches per claim, time allowing, each of twice as many instances as the one before."""
 
 SHOWN = 4
-"""How many answers of the user's function are printed."""
+"""How many answers of the user's function are printed, and values of an argument."""
+
+YOURS = "your function for"
+"""How notes on errors begin."""
 
 BRIEF = 12
 """Rationals of so many characters are printed as they are."""
@@ -51,8 +57,11 @@ class BoundVerdict:
         counterexample: the smallest refuting instance found, or None.
         refutation: both sides there, or None.
         answers: what the user's function was asked for there and what it returned, as text.
-        tried: instances measured, over the claims searched.
+        asked: for each of its arguments the values that it had in the claim's search, as text.
+        claims: the claims that were searched.
+        tried: instances measured, over these claims.
         seconds: time taken.
+        in_time: False if the time was over before the search was.
     """
 
     statement: str
@@ -64,8 +73,11 @@ class BoundVerdict:
     counterexample: Any
     refutation: Measurement | None
     answers: tuple[str, ...]
+    asked: tuple[str, ...]
+    claims: tuple[str, ...]
     tried: int
     seconds: float
+    in_time: bool
 
     @property
     def refuted(self) -> bool:
@@ -90,7 +102,12 @@ class BoundVerdict:
                 f"  worst ratio     {ratio(self.worst, 6)}",
                 f"  at              {shown(self.worst_instance)}",
             ]
-        lines.append(f"  tried           {self.tried:,} instances in {self.seconds:.1f} s")
+        if self.refutation is None:
+            lines.append("  your function   " + "; ".join(self.asked))
+            if len(self.claims) > 1:
+                lines.append("  claims          " + ", ".join(self.claims))
+        over = "" if self.in_time else ", all the time there was"
+        lines.append(f"  tried           {self.tried:,} instances in {self.seconds:.1f} s{over}")
         return "\n".join(lines)
 
 
@@ -102,9 +119,9 @@ def check_bound(
     The claims that use the statement and draw their instances by a search (none that lists them or
     draws samples; those known to be false, or that say how sharp it is, only if there is no other)
     are searched one after the other with ``function`` in place of the registered one: first the
-    instance on record, then ten rounds of the claim's own number of instances, to the first
-    counterexample of the first claim that has one; it is shrunk.  The same seed gives the same
-    verdict unless time runs out.
+    instance on record, then the claim's own number of instances, twice as many, and so on up to 32
+    times as many, to the first counterexample of the first claim that has one; it is shrunk.  The
+    same seed gives the same verdict unless time runs out.
 
         >>> from properties import check_bound
         >>> print(check_bound("lemma-5.3", lambda gap, unit: 1))  # doctest: +SKIP
@@ -113,19 +130,21 @@ def check_bound(
         identifier: in ``bounds.STATEMENTS``, e.g. "lemma-5.3".
         function: takes the arguments of the registered function, those before a ``*`` by position
             and all of them; rationals are ``flint.fmpq``.  Returns a number (int, Fraction, fmpq,
-            ``Real``, ``Enclosure``, or a float, which is taken as the dyadic rational that it is);
-            an integer where the statement is a number of things; a pair where the statement
-            returns a pair; else an object of the same class.  It may call the registered functions.
+            Decimal, ``Real``, ``Enclosure``, arb, or a float of Python, numpy or mpmath, which is
+            taken as the dyadic rational that it is); an integer where the statement is a number of
+            things; a pair where the statement returns a pair; else an object of the same class.
+            It may call the registered functions.
         seconds: at most about this long; one instance is never cut short.
         start: seed of the search.
 
     Raises:
         InputError: no such statement, no such claim, a function that cannot take these
             arguments, or one that returns something else.
-        Exception: whatever the function raises, with a note of its arguments.
+        Exception: whatever the function raises, or what comes of what it returns, with a note of
+            its arguments.
     """
     if not isinstance(identifier, str) or identifier not in STATEMENTS:
-        raise InputError("statement", identifier, "one of " + ", ".join(STATEMENTS))
+        raise InputError("statement", identifier, one_of(STATEMENTS, identifier))
     if not (isinstance(seconds, int | float) and seconds > 0):
         raise InputError("seconds", seconds, "a positive number")
     check_size(start, 0, "start")
@@ -133,28 +152,114 @@ def check_bound(
     citing = [c for c in citing if c.expected == "verified" and not c.sharp] or citing
     if not citing:
         raise InputError("statement", identifier, "one with a claim that is searched")
-    calls: list[Call] = []
-    adapted = _adapted(STATEMENTS[identifier], function, calls)
+    asked = _Asked(identifier)
+    adapted = _adapted(STATEMENTS[identifier], function, asked)
     began = time.monotonic()
-    found: list[tuple[Claim, Search]] = []
+    found: list[_Outcome] = []
+    answers: tuple[str, ...] = ()
     for place, claim in enumerate(citing):
         left = began + seconds - time.monotonic()
         until = time.monotonic() + max(0.0, left) / (len(citing) - place)
-        calls.clear()
-        with substituted({identifier: adapted}):
+        asked.forget()
+        with substituted({identifier: adapted}), asked.noted():
             outcome = _against(claim, start, until)
-            asked = bool(calls)
-            calls.clear()
+            values = asked.values()
             if outcome.refuted:
+                asked.forget(keep=True)
                 search(st.just(outcome.counterexample), claim.check, 1, start)
-        if asked:
-            found.append((claim, outcome))
+                answers = tuple(dict.fromkeys(_answer(call) for call in asked.kept))
+        if values:
+            found.append(_Outcome(claim, outcome, values, time.monotonic() <= until))
         if outcome.refuted:
             break
     if not found:
         raise InputError("statement", identifier, "one whose right-hand side a claim evaluates")
-    answers = tuple(dict.fromkeys(_answer(found, given) for found, given in calls))
     return _verdict(identifier, found, answers, time.monotonic() - began)
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """A claim, what was found against it, the arguments that were asked, and if it was in time."""
+
+    claim: Claim
+    search: Search
+    asked: tuple[str, ...]
+    in_time: bool
+
+
+@dataclass
+class _Values:
+    """The values of an argument: the least and the largest number, or the first few others."""
+
+    least: Any = None
+    largest: Any = None
+    others: dict[str, None] = field(default_factory=dict)
+
+    def add(self, value: Any) -> None:
+        """Note a value."""
+        if isinstance(value, bool) or not isinstance(value, int | fmpq | Real):
+            if len(self.others) <= SHOWN:
+                self.others[_brief(value)] = None
+        elif self.least is None:
+            self.least = self.largest = value
+        elif (guide := _guide(value)) < _guide(self.least):
+            self.least = value
+        elif guide > _guide(self.largest):
+            self.largest = value
+
+    def __str__(self) -> str:
+        found = list(self.others)[:SHOWN] + ["..."] * (len(self.others) > SHOWN)
+        if self.least is not None:
+            ends = dict.fromkeys((_brief(self.least), _brief(self.largest)))
+            found.insert(0, " to ".join(ends))
+        return ", ".join(found)
+
+
+def _guide(value: Any) -> float:
+    """Return a number that is good enough to show ends."""
+    return float(Real.of(value))
+
+
+class _Asked:
+    """What a user's function was asked for.
+
+    Args:
+        identifier: of the statement.
+    """
+
+    def __init__(self, identifier: str) -> None:
+        self._identifier = identifier
+        self._values: dict[str, _Values] = {}
+        self._last: Call | None = None
+        self._keep = False
+        self.kept: list[Call] = []
+
+    def forget(self, keep: bool = False) -> None:
+        """Start over; from now on keep all calls, or none."""
+        self._values, self._last, self._keep, self.kept = {}, None, keep, []
+
+    def add(self, found: Any, given: Mapping[str, Any]) -> None:
+        """Note a call."""
+        self._last = found, given
+        if self._keep:
+            self.kept.append(self._last)
+        for name, value in given.items():
+            self._values.setdefault(name, _Values()).add(value)
+
+    def values(self) -> tuple[str, ...]:
+        """Return for each argument the values that it had, as text; nothing without a call."""
+        return tuple(f"{name} = {values}" for name, values in self._values.items())
+
+    @contextmanager
+    def noted(self) -> Iterator[None]:
+        """Add the last call to whatever is raised, unless the function raised it itself."""
+        try:
+            yield
+        except Exception as error:
+            said = any(note.startswith(YOURS) for note in getattr(error, "__notes__", ()))
+            if self._last is not None and not said:
+                error.add_note(f"{YOURS} {self._identifier} had returned {_answer(self._last)}")
+            raise
 
 
 def _against(claim: Claim, start: int, until: float) -> Search:
@@ -167,7 +272,8 @@ def _against(claim: Claim, start: int, until: float) -> Search:
     for round_ in range(ROUNDS):
         if (whole.refuted and not on_record) or time.monotonic() > until:
             break
-        outcome = search(claim.strategy(), claim.check, claim.examples, start + round_, until=until)
+        examples = claim.examples << round_
+        outcome = search(claim.strategy(), claim.check, examples, start + round_, until=until)
         on_record = on_record and not outcome.refuted
         _add(whole, outcome)
     return whole
@@ -186,13 +292,11 @@ def _add(whole: Search, part: Search) -> None:
 
 
 def _verdict(
-    identifier: str,
-    found: Sequence[tuple[Claim, Search]],
-    answers: tuple[str, ...],
-    seconds: float,
+    identifier: str, found: Sequence[_Outcome], answers: tuple[str, ...], seconds: float
 ) -> BoundVerdict:
-    claim, outcome = max(found, key=lambda pair: (pair[1].refuted, pair[1].worst))
-    open_ = any(s.undecided is not None for _, s in found)
+    telling = max(found, key=lambda one: (one.search.refuted, one.search.worst))
+    claim, outcome = telling.claim, telling.search
+    open_ = any(one.search.undecided is not None for one in found)
     return BoundVerdict(
         statement=identifier,
         verdict="refuted" if outcome.refuted else "undecided" if open_ else "not refuted",
@@ -203,15 +307,18 @@ def _verdict(
         counterexample=outcome.counterexample,
         refutation=outcome.refutation,
         answers=answers,
-        tried=sum(s.tried for _, s in found),
+        asked=telling.asked,
+        claims=tuple(one.claim.identifier for one in found),
+        tried=sum(one.search.tried for one in found),
         seconds=seconds,
+        in_time=outcome.refuted or all(one.in_time for one in found),
     )
 
 
 def _adapted(
-    statement: Statement, function: Callable[..., Any], calls: list[Call]
+    statement: Statement, function: Callable[..., Any], asked: _Asked
 ) -> Callable[..., Any]:
-    """Return the function with the registered one's arguments and kind of result; list its calls.
+    """Return the function with the registered one's arguments and kind of result; note its calls.
 
     Raises:
         InputError: the function cannot take the arguments.
@@ -237,9 +344,9 @@ def _adapted(
             found = function(*(given[n] for n in positional), **{n: given[n] for n in named})
         except Exception as error:
             kinds = (f"{n} = {_brief(x)} ({type(x).__name__})" for n, x in given.items())
-            error.add_note(f"your function for {statement.identifier} had {', '.join(kinds)}")
+            error.add_note(f"{YOURS} {statement.identifier} had {', '.join(kinds)}")
             raise
-        calls.append((found, given))
+        asked.add(found, given)
         return _converted(found, result, statement.identifier)
 
     return adapted
@@ -270,21 +377,29 @@ def _converted(value: Any, kind: Any, identifier: str) -> Any:
 
 
 def _real(value: Any, name: str) -> Real:
-    """Return an int, Fraction, fmpq, Real, Enclosure or float (its dyadic rational) as a Real."""
+    """Return a number of any kind as a Real; a float is the dyadic rational that it is."""
     if isinstance(value, Real):
         return value
     if isinstance(value, Enclosure):
         lower, upper = rational(value.lower), rational(value.upper)
         return Real(lower) if value.exact else Real(lambda: arb(lower).union(arb(upper)))
-    if isinstance(value, float) and isfinite(value):
-        return Real(fmpq(*value.as_integer_ratio()))
+    if isinstance(value, arb):
+        return Real(lambda: value)
+    if isinstance(value, np.integer):
+        return Real(fmpq(int(value)))
+    if isinstance(value, float | np.floating | Decimal) and isfinite(value):
+        return Real(fmpq(*map(int, value.as_integer_ratio())))
+    if hasattr(value, "man_exp") and value - value == 0:  # mpmath's
+        mantissa, exponent = value.man_exp
+        return Real(fmpq(int(mantissa)) * fmpq(2) ** int(exponent) * (-1 if value < 0 else 1))
     if not isinstance(value, bool) and isinstance(value, int | Fraction | fmpq):
         return Real(rational(value))
-    raise InputError(name, value, "an int, Fraction, fmpq, finite float, Real or Enclosure")
+    raise InputError(name, value, "a finite number: int, Fraction, fmpq, float, Real or Enclosure")
 
 
-def _answer(found: Any, given: Mapping[str, Any]) -> str:
+def _answer(call: Call) -> str:
     """Return what a user's function returned, and for what, on one line."""
+    found, given = call
     return f"{_brief(found)} at " + ", ".join(f"{n} = {_brief(x)}" for n, x in given.items())
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass
 
 from flint import fmpq
@@ -13,29 +14,54 @@ from llr.analysis.distance import total_variation
 from llr.models.base import TabulatedModel, Word, words
 from llr.numbers import balls
 from llr.numbers.balls import Real, total
-from llr.numbers.units import LN2
+from llr.numbers.units import LN2, LogitUnit
 from properties.claim import Claim, Measurement, Twin
 
 Pair = tuple[TabulatedModel, TabulatedModel]
+
+FINE = LogitUnit(fmpq(65, 64))
 
 
 @st.composite
 def labelled_pairs(draw: DrawFn, uniform: bool = False) -> Pair:
     """Return M with uniform input bits and a label, and Q; all probabilities rational.
 
+    Q is any model, or one near to M, or gives every input with label 1 about as much as M does.
+
     Args:
         uniform: Q's input bits are uniform too.
     """
     n = draw(st.integers(1, 2))
-    most = draw(st.sampled_from([3, 12]))
-    integers = st.integers(-most, most)
+    unit, most = draw(st.sampled_from([(LN2, 3), (LN2, 12), (FINE, 300)]))
+    far = draw(st.sampled_from([most, 3]))
+    joined = not uniform and draw(st.booleans())
     m: dict[Word, list[int]] = {}
     q: dict[Word, list[int]] = {}
+    mass: dict[Word, fmpq] = {(): fmpq(1)}
     for length in range(n + 1):
-        for prefix in words(2, length):
-            m[prefix] = [0, draw(integers) if length == n else 0]
-            q[prefix] = [0, 0 if uniform and length < n else draw(integers)]
-    return TabulatedModel(2, n + 1, m, LN2), TabulatedModel(2, n + 1, q, LN2)
+        for x in words(2, length):
+            last = length == n
+            label = draw(st.integers(-most, most)) if last else 0
+            m[x], q[x] = [0, label], [0, label]
+            if last and joined:
+                q[x][1] = _nearly(_chance(unit, label) / (mass[x] * (1 << n)), unit, most)
+            elif last or not uniform:
+                q[x][1] += draw(st.integers(-far, far))
+            one = _chance(unit, q[x][1])
+            mass[*x, 0], mass[*x, 1] = mass[x] * (1 - one), mass[x] * one
+    return TabulatedModel(2, n + 1, m, unit), TabulatedModel(2, n + 1, q, unit)
+
+
+def _chance(unit: LogitUnit, label: int) -> fmpq:
+    """Return the probability of label 1 with this logit against 0."""
+    assert unit.base is not None
+    return 1 - 1 / (1 + unit.base**label)
+
+
+def _nearly(p: fmpq, unit: LogitUnit, most: int) -> int:
+    """Return the largest logit from -2 most to 2 most whose chance is at most p."""
+    larger = range(1 - 2 * most, 2 * most + 1)
+    return bisect_right(larger, p, key=lambda n: _chance(unit, n)) - 2 * most
 
 
 def labels_apart(pair: Pair) -> Real:
@@ -43,7 +69,8 @@ def labels_apart(pair: Pair) -> Real:
     m, q = pair
     n = m.horizon - 1
     found = total(
-        abs(LN2.probabilities(m.read(x))[1] - LN2.probabilities(q.read(x))[1]) for x in words(2, n)
+        abs(m.unit.probabilities(m.read(x))[1] - q.unit.probabilities(q.read(x))[1])
+        for x in words(2, n)
     )
     return found * fmpq(1, 1 << n)
 
@@ -59,7 +86,7 @@ def inputs(model: TabulatedModel) -> TabulatedModel:
     """Return the law of the input bits."""
     n = model.horizon - 1
     table = {x: model.read(x) for length in range(n) for x in words(2, length)}
-    return TabulatedModel(2, n, table, LN2)
+    return TabulatedModel(2, n, table, model.unit)
 
 
 def labels(pair: Pair) -> Measurement:

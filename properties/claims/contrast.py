@@ -137,20 +137,25 @@ def lingen(model: LanguageModel, fewer: int = 0) -> Measurement:
     for s in range(1, model.horizon + 1):
         histories, _, matrix = cut(model, s)
         basis = rational.independent_rows(matrix)
-        n = lingen_histories(len(basis)) - fewer
-        if n < 1:
-            continue
         left = model.horizon - s + 1
-        some = [histories[i] for i in basis[:n]]
+        some = [histories[i] for i in basis[: max(0, lingen_histories(len(basis)) - fewer)]]
+        after = [z for length in range(left) for z in words(k, length)]
         for prompt in set(histories) - {histories[i] for i in basis}:
+            truth = [tuple(model.read(model.state_of((*prompt, *z)))) for z in after]
+            if not some:  # their combination is 0
+                wrong += sum(any(row) for row in truth)
+                continue
             fit = least_squares_fit(
-                setting, setting.ledger(), prompt, some, {CHOSEN: list(words(k, left))}, (n,)
+                setting,
+                setting.ledger(),
+                prompt,
+                some,
+                {CHOSEN: list(words(k, left))},
+                (len(some),),
             )
             found = Combinations(setting, some, fit.coefficients[CHOSEN].values)
-            after = [z for length in range(left) for z in words(k, length)]
-            for z, block in zip(after, found.blocks(after), strict=True):
-                truth = model.read(model.state_of((*prompt, *z)))
-                wrong += tuple(EXACT.rows(block)[0]) != tuple(truth)
+            for row, block in zip(truth, found.blocks(after), strict=True):
+                wrong += tuple(EXACT.rows(block)[0]) != row
             wrong += asked_after(found.ledger, prompt)
     return Measurement.of(wrong)
 

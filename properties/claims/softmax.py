@@ -93,10 +93,10 @@ def scaled(check: Check, factor: fmpq) -> Check:
 
 @st.composite
 def close_pairs(draw: DrawFn) -> Pair:
-    """Return pairs of rows in twelfths, often close together, unit nat; never equal."""
-    k = draw(st.integers(2, 4))
-    twelfths = st.integers(-24, 24).map(lambda n: fmpq(n, 12))
-    rows = st.lists(twelfths, min_size=k, max_size=k).map(tuple)
+    """Return pairs of rows in twelfths, or much finer parts, unit nat; never equal."""
+    k, part = draw(st.integers(2, 4)), draw(st.sampled_from([12, 12, 12000]))
+    parts = st.integers(-24, 24).map(lambda n: fmpq(n, part))
+    rows = st.lists(parts, min_size=k, max_size=k).map(tuple)
     u, v = draw(rows), draw(rows)
     assume(width(u, v) > 0)
     return centred(u), centred(v), NAT

@@ -108,6 +108,8 @@ MEASURED = {
     "lemma-5.6-printed": {"parameters"},
     "parameters-printed": {"parameters"},
     "parameters": {"alpha"},
+    "parameters-shares": {"lemma-5.2"},
+    "parameters-least": {"lemma-5.2"},
     "theorem-5.11-plain": {"alpha"},
     "theorem-5.11-tolerant": {"alpha"},
     "theorem-5.14-run": {"alpha"},
