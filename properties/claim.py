@@ -26,7 +26,7 @@ import numpy as np
 from flint import fmpq
 from hypothesis import HealthCheck, Phase, given, seed, settings, target
 from hypothesis import strategies as st
-from hypothesis.errors import HypothesisWarning, Unsatisfiable
+from hypothesis.errors import FlakyStrategyDefinition, HypothesisWarning, Unsatisfiable
 from hypothesis.internal.conjecture import providers
 from hypothesis.internal.floats import float_to_int
 from hypothesis.strategies import SearchStrategy
@@ -303,8 +303,13 @@ def search(
 
     with warnings.catch_warnings(), _without_local_constants():
         warnings.simplefilter("ignore", HypothesisWarning)
-        with contextlib.suppress(_RefutedError, _OutOfTimeError):
+        try:
             attempt()
+        except (_RefutedError, _OutOfTimeError):
+            pass
+        except FlakyStrategyDefinition:  # what Hypothesis makes of an end amid a drawing
+            if until is None or time.monotonic() <= until:
+                raise
     return found
 
 

@@ -13,7 +13,7 @@ from math import isfinite
 from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
-from flint import arb, fmpq
+from flint import arb, fmpq, fmpz
 from hypothesis import strategies as st
 
 from bounds import STATEMENTS, Statement
@@ -385,7 +385,7 @@ def _real(value: Any, name: str) -> Real:
         return Real(lower) if value.exact else Real(lambda: arb(lower).union(arb(upper)))
     if isinstance(value, arb):
         return Real(lambda: value)
-    if isinstance(value, np.integer):
+    if isinstance(value, fmpz | np.integer):
         return Real(fmpq(int(value)))
     if isinstance(value, float | np.floating | Decimal) and isfinite(value):
         return Real(fmpq(*map(int, value.as_integer_ratio())))

@@ -450,7 +450,7 @@ CLAIMS = (
             ),
         ),
         statements=("theorem-5.14",),
-        examples=20,
+        examples=60,
         grade="exact law",
     ),
 )

@@ -1258,8 +1258,8 @@ def test_float_targets_have_float_oracles():
             ["distance", "spike:T=4", "isan:T=4,k=2,d=1", "--width", "1e-9999"],
             ["--width", "1e-9999"],
         ),
-        (["verify", "lemma-0"], ["claim", "'lemma-0'", "lemma-5.3"]),
-        (["verify", "lemma-5.3", "lemma-0"], ["claim", "'lemma-0'", "lemma-5.3"]),
+        (["verify", "lemma-0"], ["claim", "'lemma-0'", "lemma-5.9"]),
+        (["verify", "lemma-5.3", "lemma-0"], ["claim", "'lemma-0'", "lemma-5.9"]),
         (["verify", "--profile", "weekly"], ["--profile", "'weekly'", "quick, ci, nightly"]),
         (["verify", "--seed", "x"], ["--seed", "'x'", "an integer"]),
     ],
@@ -1328,3 +1328,12 @@ def test_a_certificate_that_bounds_nothing_says_so(tmp_path):
     assert re.search(r"certificate +says nothing: TV <= 1 \(\d+ of \d+ fresh words fail\)", shown)
     found = CliRunner().invoke(main, ["check", files[1], files[0], "isan:T=6,k=3,d=4"]).stdout
     assert re.search(r"TV\(target, model\) <= +1 \(says nothing\)", found)
+
+
+@pytest.mark.parametrize("words", ["verify lemma-5.33", "bound lemma-5.33", "rank nothing"])
+def test_an_error_shows_the_usage_of_its_command(words):
+    lines = call(*words.split(), code=2).stderr.splitlines()
+    assert lines[0].split()[2] == words.split()[0]
+    assert lines[1].split()[2] == words.split()[0]
+    assert "lemma-5.3, " in lines[-1] or words == "rank nothing"
+    assert len(lines[-1]) < 200

@@ -323,6 +323,48 @@ def test_what_is_no_model_is_named():
     assert report.checks[0].detail == "it returned None, which has no logits(prefix)"
 
 
+class Silent:
+    def logits(self, prefix):
+        return None
+
+
+class Short:
+    def logits(self):
+        return ()
+
+
+def test_rows_that_are_none_are_misshapen():
+    report = check_learner(lambda oracle, **promise: Silent(), profile="quick")
+    assert report.checks[0].passed
+    assert report.checks[1].detail == "logits(()) = None is no sequence of 2 numbers"
+
+
+def test_what_the_suite_calls_wrongly_made_is_not_blamed_on_the_suite():
+    report = check_learner(lambda oracle, **promise: Short(), profile="quick")
+    assert report.checks[0].detail == (
+        "it raised TypeError: Short.logits() takes 1 positional argument but 2 were given"
+    )
+
+    def misuses(oracle, **promise):
+        oracle.logits(5)
+
+    line = misuses.__code__.co_firstlineno + 1
+    report = check_learner(misuses, profile="quick")
+    assert report.checks[0].detail.endswith(f"(test_conformance.py, line {line})")
+
+
+@pytest.mark.parametrize(("name", "size"), [("alphabet_size", 8), ("horizon", 5), ("horizon", 1)])
+def test_the_ends_of_every_range_are_always_tried(name, size):
+    def wrong_there(oracle, **promise):
+        learned = tabulate(oracle, **promise)
+        if promise[name] == size:
+            learned.rows[()] = [3, -3, *[0] * (promise["alphabet_size"] - 2)]
+        return learned
+
+    report = check_learner(wrong_there, profile="quick")
+    assert "accuracy" in report.failures
+
+
 def test_an_interrupt_says_what_was_being_learned():
     def stopped(oracle, **promise):
         raise KeyboardInterrupt
@@ -374,7 +416,7 @@ def test_the_report_reads_well():
     assert lines[0] == "goes_one_too_far does not conform: 9 of 10 checks passed"
     place = next(i for i, line in enumerate(lines) if "FAILED" in line)
     assert lines[place : place + 2] == [
-        "  queries      FAILED  asks for prefixes of 0..T-1 tokens only (74 cases)",
+        "  queries      FAILED  asks for prefixes of 0..T-1 tokens only (79 cases)",
         "      it asked for (0,)",
     ]
     assert lines[place + 2].startswith("      smallest target: ISAN: Isan(k=2, T=1, unit=")
@@ -413,7 +455,13 @@ def test_the_global_generators_are_left_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"learner": 3}, "learner must be a function of an oracle, see Learner, not 3"),
+        (
+            {"learner": 3},
+            (
+                "learner must be a function of (oracle, *, alphabet_size, horizon, unit, epsilon, "
+                "delta, xi, seed), see Learner, not 3"
+            ),
+        ),
         ({"profile": "slow"}, "profile must be one of quick, ci, nightly, not 'slow'"),
         ({"seed": -1}, "seed must be an integer of at least 0, not -1"),
     ],
@@ -422,6 +470,32 @@ def test_bad_input(options, message):
     with pytest.raises(InputError) as caught:
         check_learner(**{"learner": tabulate, **options})
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "learner", [lambda oracle: None, lambda oracle, alphabet_size: None, object, Table]
+)
+def test_a_learner_that_takes_other_arguments_is_an_early_error(learner):
+    with pytest.raises(InputError, match=r"^learner must be a function of \(oracle, \*, alphabet"):
+        check_learner(learner)
+
+
+def test_a_learner_whose_arguments_are_not_known_is_tried():
+    class Opaque:
+        __signature__ = "none"
+
+        def __call__(self, oracle, **promise):
+            return tabulate(oracle, **promise)
+
+    assert check_learner(Opaque(), profile="quick").passed
+
+
+def test_there_is_no_such_option():
+    with pytest.raises(InputError, match=r"^option must be one of arithmetic, samples, .*'foo'$"):
+        own_learner("lean", foo=3)
+    with pytest.raises(InputError, match=r"^option must be one of .*, not 'epsilon'$"):
+        own_learner("lean", epsilon=1)
+    assert callable(own_learner("printed", samples=3, max_epochs=9))
 
 
 def test_there_is_no_such_algorithm():

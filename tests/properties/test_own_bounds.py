@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 import time
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 import mpmath
+import numpy as np
 import pytest
-from flint import arb, ctx, fmpq
+from flint import arb, ctx, fmpq, fmpz
 
 from bounds import STATEMENTS, boolean, queries, softmax, spanner
 from bounds.potential import elliptic_potential
@@ -77,7 +79,7 @@ def test_it_prints_what_a_reader_wants():
     assert "LogitUnit" in lines[2]
     assert lines[3].split()[1] == "measured"
     assert float(lines[3].split()[2]) > float(lines[3].split()[5])
-    assert lines[4] == "  your function   1/3 at gap = 2, unit = LogitUnit(base=2)"
+    assert re.fullmatch(r"  your function   \S+ at gap = 1, unit = LogitUnit\(base=2\)", lines[4])
     assert lines[-1].split()[0] == "tried"
     assert max(map(len, lines)) < 500
 
@@ -103,12 +105,60 @@ def test_a_right_bound_has_no_answers_to_show():
     assert "worst ratio     < 1" in str(found) or "worst ratio     1" in str(found)
 
 
+def test_the_arguments_asked_are_shown_where_nothing_is_refuted(monkeypatch):
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    found = check_bound("lemma-5.3", softmax.softmax_tanh)
+    assert found.asked == (
+        "gap = 0 to 24",
+        "unit = LogitUnit(base=2), LogitUnit(base=3/2), LogitUnit(base=None)",
+    )
+    assert "  your function   " + "; ".join(found.asked) in str(found).splitlines()
+    assert "  claims" not in str(found)
+    found = check_bound("cauchy-ranks", queries.cauchy_ranks)
+    assert found.claims == ("cauchy-logit-rank", "cauchy-probability-rank")
+    assert "  claims          cauchy-logit-rank, cauchy-probability-rank" in str(found)
+
+
+def test_many_values_of_an_argument_are_cut():
+    values = module._Values()
+    for value in (True, *"abcdefg"):
+        values.add(value)
+    assert str(values) == "True, 'a', 'b', 'c', ..."
+    for value in (fmpq(1, 3), 3, Real(fmpq(-2))):
+        values.add(value)
+    assert str(values) == "-2 to 3, True, 'a', 'b', 'c', ..."
+
+
+def test_every_round_tries_twice_as_many(monkeypatch):
+    tried = []
+
+    def noted(strategy, check, examples, start, **options):
+        tried.append((examples, start))
+        return module.Search()
+
+    monkeypatch.setattr(module, "search", noted)
+    module._against(CLAIMS["lemma-5.1-exact"], 7, time.monotonic() + 60)
+    assert tried == [(1, 7), *((150 << i, 7 + i) for i in range(6))]
+
+
 def test_it_is_over_in_time():
     began = time.monotonic()
     found = check_bound("lemma-5.9-product", lambda *sizes: 2, seconds=2)
     assert time.monotonic() - began < 30  # one instance is not cut short
     assert found.verdict == "not refuted"
+    assert not found.in_time
     assert found.tried < 1500
+    assert str(found).endswith(" s, all the time there was")
+
+
+def test_the_time_is_over_while_instances_are_drawn(monkeypatch):
+    """Of this strategy most drawings come to nothing."""
+    began = time.monotonic()
+    found = check_bound("theorem-5.14", STATEMENTS["theorem-5.14"].function, seconds=1)
+    assert time.monotonic() - began < 5
+    assert not found.refuted
+    monkeypatch.setattr(module, "ROUNDS", 0)
+    assert check_bound("theorem-5.14", STATEMENTS["theorem-5.14"].function).in_time
 
 
 def test_the_same_seed_gives_the_same_verdict():
@@ -221,6 +271,11 @@ def test_what_the_record_refutes_is_shrunk_or_kept(monkeypatch):
         fmpq(1, 2),
         0.5,
         Real(fmpq(1, 2)),
+        Decimal("0.5"),
+        np.float32(0.5),
+        np.float64(0.5),
+        mpmath.mpf("0.5"),
+        arb(0.5),
         Enclosure(Fraction(1, 2), Fraction(1, 2)),
         balls.exp(-balls.log(2)),
     ],
@@ -230,8 +285,13 @@ def test_numbers_of_every_kind(half):
     assert isinstance(found, Real)
     with ctx.workprec(80):
         assert found.ball().overlaps(arb(fmpq(1, 2)))
-    if not isinstance(half, Real) or half.exact is not None:
+    if not isinstance(half, arb) and (not isinstance(half, Real) or half.exact is not None):
         assert found.exact == fmpq(1, 2)
+
+
+def test_negative_floats_of_mpmath():
+    assert module._converted(mpmath.mpf(-3) / 8, Real, "x").exact == fmpq(-3, 8)
+    assert module._converted(mpmath.mpf(-3) * 8, int, "x") == -24
 
 
 def test_a_float_is_the_dyadic_that_it_is():
@@ -246,7 +306,7 @@ def test_an_enclosure_is_all_of_it():
 
 
 def test_integers_stay_integers():
-    for value in (3, Fraction(3), fmpq(3), 3.0):
+    for value in (3, Fraction(3), fmpq(3), fmpz(3), np.int64(3), mpmath.mpf(3), 3.0):
         found = module._converted(value, int, "x")
         assert (type(found), found) == (int, 3)
     for value in (Fraction(5, 2), 2.5, balls.exp(1)):
@@ -256,7 +316,17 @@ def test_integers_stay_integers():
     assert isinstance(module._converted(balls.exp(1), fmpq, "x"), Real)
 
 
-@pytest.mark.parametrize("value", [None, "1/2", True, float("nan"), float("inf"), [1], (1, 2)])
+def test_a_bound_beyond_all_doubles(monkeypatch):
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    found = check_bound("lemma-5.3", lambda gap, unit: 10**400)
+    assert (found.verdict, found.worst) == ("not refuted", 0.0)
+    assert check_bound("lemma-5.3", lambda gap, unit: -(10**400)).refuted
+
+
+OTHERS = [None, "1/2", True, float("nan"), float("inf"), [1], (1, 2), Decimal("NaN"), 1j]
+
+
+@pytest.mark.parametrize("value", [*OTHERS, mpmath.mpf("inf"), np.float32("nan"), np.bool_(True)])
 def test_other_results_are_refused(value):
     with pytest.raises(InputError, match="the result for lemma"):
         check_bound("lemma-5.3", lambda gap, unit: value)
@@ -323,6 +393,21 @@ def test_what_the_function_raises_passes_on():
     assert re.match(
         r"your function for lemma-5.3 had gap = \S+ \(fmpq\)", caught.value.__notes__[0]
     )
+
+
+def test_what_comes_of_a_result_names_it(monkeypatch):
+    """The statement returns an object whose entries nobody has looked at."""
+    monkeypatch.setattr(module, "CLAIMS", {"lemma-5.10-draws": CLAIMS["lemma-5.10-draws"]})
+
+    def of_strings(*args, **named):
+        return replace(queries.query_count(*args, **named), words="3")
+
+    with pytest.raises(Exception, match=r"'3'|str|rational") as caught:
+        check_bound("lemma-5.10", of_strings)
+    notes = [note for note in caught.value.__notes__ if note.startswith("your function for")]
+    assert len(notes) == 1
+    assert notes[0].startswith("your function for lemma-5.10 had returned QueryCount(")
+    assert " at horizon = " in notes[0]
 
 
 def test_nothing_is_left_behind():
