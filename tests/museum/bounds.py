@@ -7,6 +7,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR
 from itertools import pairwise
 
 from flint import fmpq
+from hypothesis import strategies as st
 
 from bounds.access import _binary_divergence
 from bounds.parameters import explicit_parameters
@@ -22,9 +23,10 @@ from llr.models.base import words
 from llr.numbers import balls
 from llr.numbers.balls import Real, _outward, sqrt, total
 from llr.numbers.units import NAT
+from properties.claims.potential import Weighted
 from properties.claims.validation import corrected_step
 from properties.scenarios import probability_of
-from properties.strategies import low_rank_matrices, potentials
+from properties.strategies import potentials, rationals
 
 from .piece import Piece, Size, target, whole
 
@@ -164,6 +166,11 @@ def easier_side(gamma, xi, zeta):
     return min((needed / upper).ceil(), (needed / lower).ceil())
 
 
+def single_entries():
+    entries = rationals(size=4).filter(bool).map(lambda x: [(x,)])
+    return st.builds(Weighted, entries, st.just([fmpq(1)]), st.just([fmpq(1)]))
+
+
 def root_taken_twice(rank, lam):
     return sqrt(factor_length(rank, lam))
 
@@ -286,9 +293,9 @@ BOUNDS = [
         {HERE + "potential.factor_length": root_taken_twice},
         Size(
             ("rows", "columns"),
-            lambda m: (len(m), len(m[0])),
+            lambda w: (len(w.rows), len(w.rows[0])),
             (1, 1),
-            [low_rank_matrices(rows=(1, 1), columns=(1, 1)).filter(lambda m: any(m[0]))],
+            [single_entries()],
         ),
     ),
     Piece(

@@ -112,7 +112,7 @@ def test_the_three_answers_come_first(read):
 
 def test_claims_are_ordered_by_tightness(read):
     shown = read.text("tightness")
-    order = ["lemma-5.3-range", "fact-b.2-sharp", "lemma-5.3-linear", "remark-5.9"]
+    order = ["lemma-5.3-range", "lemma-5.3-linear", "fact-b.2-sharp", "remark-5.9"]
     places = [shown.index(f"{name} [") for name in order]
     assert places == sorted(places)
 
