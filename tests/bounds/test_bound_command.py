@@ -660,8 +660,14 @@ def test_messages_in_full(arguments, line):
 
 
 def test_the_names_to_choose_from():
-    names = ", ".join([*STATEMENTS, "theorem-5.11", "exponents"])
-    assert refused("nosuch") == f"Error: statement must be one of {names}, not 'nosuch'"
+    names = [*STATEMENTS, "theorem-5.11", "exponents"]
+    some = ", ".join(names[:5])
+    assert refused("nosuch") == (
+        f"Error: statement must be one of {len(names)} names, such as {some}, not 'nosuch'"
+    )
+    assert "such as lemma-5.3, " in refused("lemma5.3")
+    assert ", not 'exponent'" in refused("exponent")
+    assert "such as exponents" in refused("exponent")
 
 
 def test_exponents_take_no_options(monkeypatch):
