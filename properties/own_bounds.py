@@ -118,10 +118,10 @@ def check_bound(
 
     The claims that use the statement and draw their instances by a search (none that lists them or
     draws samples; those known to be false, or that say how sharp it is, only if there is no other)
-    are searched one after the other with ``function`` in place of the registered one: first the
-    instance on record, then the claim's own number of instances, twice as many, and so on up to 32
-    times as many, to the first counterexample of the first claim that has one; it is shrunk.  The
-    same seed gives the same verdict unless time runs out.
+    are searched with ``function`` in place of the registered one: first the instances on record,
+    then as many instances of each claim as its own number says, then twice as many, and so on up to
+    32 times as many, to the first counterexample; it is shrunk.  The same seed gives the same
+    verdict unless time runs out.
 
         >>> from properties import check_bound
         >>> print(check_bound("lemma-5.3", lambda gap, unit: 1))  # doctest: +SKIP
@@ -153,38 +153,96 @@ def check_bound(
     if not citing:
         raise InputError("statement", identifier, "one with a claim that is searched")
     asked = _Asked(identifier)
-    adapted = _adapted(STATEMENTS[identifier], function, asked)
     began = time.monotonic()
-    found: list[_Outcome] = []
-    answers: tuple[str, ...] = ()
-    for place, claim in enumerate(citing):
-        left = began + seconds - time.monotonic()
-        until = time.monotonic() + max(0.0, left) / (len(citing) - place)
-        asked.forget()
-        with substituted({identifier: adapted}), asked.noted():
-            outcome = _against(claim, start, until)
-            values = asked.values()
-            if outcome.refuted:
-                asked.forget(keep=True)
-                search(st.just(outcome.counterexample), claim.check, 1, start)
-                answers = tuple(dict.fromkeys(_answer(call) for call in asked.kept))
-        if values:
-            found.append(_Outcome(claim, outcome, values, time.monotonic() <= until))
-        if outcome.refuted:
+    until = began + seconds
+    substitute = {identifier: _adapted(STATEMENTS[identifier], function, asked)}
+    with substituted(substitute), asked.noted():
+        against = _searched([_Against(claim, asked) for claim in citing], start, until)
+        if not against:
+            raise InputError("statement", identifier, "one whose right-hand side a claim evaluates")
+        telling = max(against, key=lambda one: (one.found.refuted, one.found.worst))
+        answers = telling.answers()
+    return _verdict(identifier, telling, against, answers, time.monotonic() - began)
+
+
+class _Against:
+    """The search against one claim.
+
+    Args:
+        claim: the claim.
+        asked: notes what the user's function is asked for.
+
+    Attributes:
+        found: what came out so far.
+        values: of each argument in that search.
+        in_time: False if a round was cut short.
+    """
+
+    def __init__(self, claim: Claim, asked: _Asked) -> None:
+        self.claim, self._asked = claim, asked
+        self.found = Search()
+        self.values: dict[str, _Values] = {}
+        self.in_time = True
+
+    def replay(self, start: int) -> None:
+        """Measure the instance on record."""
+        record = records.load(self.claim.identifier)
+        if record is not None:
+            self._asked.note(self.values)
+            self._add(search(st.just(record.instance), self.claim.check, 1, start))
+
+    def round(self, number: int, start: int, until: float) -> bool:
+        """Search once, up to a value of ``time.monotonic``; return if that refutes the bound."""
+        claim, examples = self.claim, self.claim.examples << number
+        self._asked.note(self.values)
+        outcome = search(claim.strategy(), claim.check, examples, start + number, until=until)
+        self._add(outcome)
+        self.in_time = self.in_time and time.monotonic() <= until
+        return outcome.refuted
+
+    def answers(self) -> tuple[str, ...]:
+        """Return what the user's function was asked for at the counterexample, and its answers."""
+        if not self.found.refuted:
+            return ()
+        self._asked.note({}, keep=True)
+        search(st.just(self.found.counterexample), self.claim.check, 1, 0)
+        return tuple(dict.fromkeys(map(_answer, self._asked.kept)))
+
+    def _add(self, part: Search) -> None:
+        """Add the outcome of one search to that of all."""
+        whole = self.found
+        whole.tried += part.tried
+        whole.undecided = whole.undecided or part.undecided
+        if part.refuted:
+            whole.counterexample, whole.refutation = part.counterexample, part.refutation
+        if part.worst_instance is not None and (
+            part.worst > whole.worst or whole.worst_instance is None
+        ):
+            whole.worst, whole.worst_instance = part.worst, part.worst_instance
+
+
+def _searched(against: list[_Against], start: int, until: float) -> list[_Against]:
+    """Search in rounds against all claims, up to the first counterexample.
+
+    What a record refutes is searched for a smaller instance, and nothing else.
+
+    Returns:
+        The claims that asked for the user's function.
+    """
+    for one in against:
+        one.replay(start)
+        if one.found.refuted:
+            against = [one]
             break
-    if not found:
-        raise InputError("statement", identifier, "one whose right-hand side a claim evaluates")
-    return _verdict(identifier, found, answers, time.monotonic() - began)
-
-
-@dataclass(frozen=True)
-class _Outcome:
-    """A claim, what was found against it, the arguments that were asked, and if it was in time."""
-
-    claim: Claim
-    search: Search
-    asked: tuple[str, ...]
-    in_time: bool
+    for number in range(ROUNDS):
+        for place, one in enumerate(against):
+            now = time.monotonic()
+            share = max(0.0, until - now) / (len(against) - place)
+            if one.round(number, start, now + share):
+                return [one for one in against if one.values]
+        if time.monotonic() > until:
+            break
+    return [one for one in against if one.values]
 
 
 @dataclass
@@ -234,9 +292,9 @@ class _Asked:
         self._keep = False
         self.kept: list[Call] = []
 
-    def forget(self, keep: bool = False) -> None:
-        """Start over; from now on keep all calls, or none."""
-        self._values, self._last, self._keep, self.kept = {}, None, keep, []
+    def note(self, values: dict[str, _Values], keep: bool = False) -> None:
+        """From now on note the values of arguments there, and keep all calls or none."""
+        self._values, self._keep, self.kept = values, keep, []
 
     def add(self, found: Any, given: Mapping[str, Any]) -> None:
         """Note a call."""
@@ -245,10 +303,6 @@ class _Asked:
             self.kept.append(self._last)
         for name, value in given.items():
             self._values.setdefault(name, _Values()).add(value)
-
-    def values(self) -> tuple[str, ...]:
-        """Return for each argument the values that it had, as text; nothing without a call."""
-        return tuple(f"{name} = {values}" for name, values in self._values.items())
 
     @contextmanager
     def noted(self) -> Iterator[None]:
@@ -262,56 +316,30 @@ class _Asked:
             raise
 
 
-def _against(claim: Claim, start: int, until: float) -> Search:
-    """Search a claim in rounds; what the record refutes is searched for a smaller instance."""
-    whole = Search()
-    record = records.load(claim.identifier)
-    if record is not None:
-        _add(whole, search(st.just(record.instance), claim.check, 1, start))
-    on_record = whole.refuted
-    for round_ in range(ROUNDS):
-        if (whole.refuted and not on_record) or time.monotonic() > until:
-            break
-        examples = claim.examples << round_
-        outcome = search(claim.strategy(), claim.check, examples, start + round_, until=until)
-        on_record = on_record and not outcome.refuted
-        _add(whole, outcome)
-    return whole
-
-
-def _add(whole: Search, part: Search) -> None:
-    """Add the outcome of one search to that of several."""
-    whole.tried += part.tried
-    whole.undecided = whole.undecided or part.undecided
-    if part.refuted:
-        whole.counterexample, whole.refutation = part.counterexample, part.refutation
-    if part.worst_instance is not None and (
-        part.worst > whole.worst or whole.worst_instance is None
-    ):
-        whole.worst, whole.worst_instance = part.worst, part.worst_instance
-
-
 def _verdict(
-    identifier: str, found: Sequence[_Outcome], answers: tuple[str, ...], seconds: float
+    identifier: str,
+    telling: _Against,
+    against: Sequence[_Against],
+    answers: tuple[str, ...],
+    seconds: float,
 ) -> BoundVerdict:
-    telling = max(found, key=lambda one: (one.search.refuted, one.search.worst))
-    claim, outcome = telling.claim, telling.search
-    open_ = any(one.search.undecided is not None for one in found)
+    found = telling.found
+    open_ = any(one.found.undecided is not None for one in against)
     return BoundVerdict(
         statement=identifier,
-        verdict="refuted" if outcome.refuted else "undecided" if open_ else "not refuted",
-        claim=claim.identifier,
-        title=claim.title,
-        worst=outcome.worst,
-        worst_instance=outcome.worst_instance,
-        counterexample=outcome.counterexample,
-        refutation=outcome.refutation,
+        verdict="refuted" if found.refuted else "undecided" if open_ else "not refuted",
+        claim=telling.claim.identifier,
+        title=telling.claim.title,
+        worst=found.worst,
+        worst_instance=found.worst_instance,
+        counterexample=found.counterexample,
+        refutation=found.refutation,
         answers=answers,
-        asked=telling.asked,
-        claims=tuple(one.claim.identifier for one in found),
-        tried=sum(one.search.tried for one in found),
+        asked=tuple(f"{name} = {values}" for name, values in telling.values.items()),
+        claims=tuple(one.claim.identifier for one in against),
+        tried=sum(one.found.tried for one in against),
         seconds=seconds,
-        in_time=outcome.refuted or all(one.in_time for one in found),
+        in_time=found.refuted or all(one.in_time for one in against),
     )
 
 

@@ -130,15 +130,15 @@ def test_many_values_of_an_argument_are_cut():
 
 
 def test_every_round_tries_twice_as_many(monkeypatch):
-    tried = []
+    tried, searched = [], module.search
 
     def noted(strategy, check, examples, start, **options):
         tried.append((examples, start))
-        return module.Search()
+        return searched(strategy, check, 1, start)
 
     monkeypatch.setattr(module, "search", noted)
-    module._against(CLAIMS["lemma-5.1-exact"], 7, time.monotonic() + 60)
-    assert tried == [(1, 7), *((150 << i, 7 + i) for i in range(6))]
+    check_bound("cauchy-ranks", queries.cauchy_ranks, start=7)
+    assert tried == [(1, 7)] * 2 + [(20 << i, 7 + i) for i in range(6) for _ in range(2)]
 
 
 def test_it_is_over_in_time():
