@@ -413,6 +413,8 @@ def test_what_matters_is_left_and_the_rest_is_simple():
 
 def test_the_smallest_pairs_and_words():
     assert smallest(logit_pairs()) == ((fmpq(0),) * 2, (fmpq(0),) * 2, NAT)
+    close = smallest(logit_pairs(), lambda p: 0 < max(map(abs, (*p[0], *p[1]))) < fmpq(1, 10**5))
+    assert {x for row in close[:2] for x in row} <= {fmpq(n, 10**6) for n in (-1, 0, 1)}
     assert smallest(words_of(alphabet_size=3, length=4)) == (0, 0, 0, 0)
     assert smallest(words_of(alphabet_size=3, length=0)) == ()
 
