@@ -125,6 +125,12 @@ def mixed_is_cut(model: LanguageModel) -> Measurement:
     return Measurement.of(mixed_rank_by_enumeration(model), max(cut_ranks_by_enumeration(model)))
 
 
+def models_with_prompts() -> SearchStrategy[LanguageModel]:
+    """Return small exact models; some have cuts of rank 3 with a fourth history."""
+    deep = isans(horizons=(4, 4), alphabet_sizes=(2, 2), dimensions=(3, 3))
+    return st.one_of(small_models(), deep)
+
+
 def lingen(model: LanguageModel, fewer: int = 0) -> Measurement:
     """Count the logits that LINGEN gets wrong, with as many histories as the cut's rank.
 
@@ -248,7 +254,7 @@ CLAIMS = (
         "independent histories, as many as the cut's rank: LINGEN's logits are exact",
         "[S], LINGEN, exact case",
         "sharpened",
-        small_models,
+        models_with_prompts,
         lingen,
         (Twin("one history fewer", lambda m: lingen(m, 1)),),
         statements=("lingen",),

@@ -37,7 +37,24 @@ HUNDREDFOLD_FAILS = {
 }
 """Statements of which a hundredfold is refuted, and why."""
 
-SCALED = {"logit", "probability", "spanners", "residuals", "words", "entries", "prefixes", "draws"}
+SCALED = {
+    "logit",
+    "probability",
+    "words",
+    "draws",
+    "spanner_entries",
+    "validation_entries",
+    "validation_prefixes",
+    "table_entries",
+}
+    "logit",
+    "probability",
+    "words",
+    "draws",
+    "spanner_entries",
+    "validation_entries",
+    "table_entries",
+}
 """Counts and ranks in what statements return."""
 
 
