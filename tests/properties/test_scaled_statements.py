@@ -47,14 +47,6 @@ SCALED = {
     "validation_prefixes",
     "table_entries",
 }
-    "logit",
-    "probability",
-    "words",
-    "draws",
-    "spanner_entries",
-    "validation_entries",
-    "table_entries",
-}
 """Counts and ranks in what statements return."""
 
 
