@@ -417,7 +417,7 @@ def _real(value: Any, name: str) -> Real:
         return Real(fmpq(int(value)))
     if isinstance(value, float | np.floating | Decimal) and isfinite(value):
         return Real(fmpq(*map(int, value.as_integer_ratio())))
-    if hasattr(value, "man_exp") and value - value == 0:  # mpmath's
+    if hasattr(type(value), "man_exp") and value - value == 0:  # mpmath's
         mantissa, exponent = value.man_exp
         return Real(fmpq(int(mantissa)) * fmpq(2) ** int(exponent) * (-1 if value < 0 else 1))
     if not isinstance(value, bool) and isinstance(value, int | Fraction | fmpq):

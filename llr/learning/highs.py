@@ -26,6 +26,23 @@ SATISFIED = 1e-6
 """How far a scaled equation may be off in an accepted solution."""
 
 
+class _Silent(highspy.Highs):  # type: ignore[misc]
+    """HiGHS without its banner, which may come before any option can be set."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802
+        self.setOptionValue("output_flag", False)
+        super().enableCallbacks()
+
+
+class Solver(pulp.HiGHS):  # type: ignore[misc]
+    """PuLP's HiGHS on one thread, without a word on any stream."""
+
+    def createAndConfigureSolver(self, problem: pulp.LpProblem) -> None:  # noqa: N802
+        problem.solverModel = _Silent()
+        problem.solverModel.setOptionValue("output_flag", False)
+        problem.solverModel.setOptionValue("threads", 1)
+
+
 class HighsChainProgram:
     """Chain programs over float64 rows; see :class:`llr.learning.program.ChainProgram`.
 
@@ -121,7 +138,7 @@ class HighsChainProgram:
     def _solved(self, problem: pulp.LpProblem, c: list[list[pulp.LpVariable]]) -> Solution | None:
         """Solve a stated program; None if it is infeasible."""
         if problem.numConstraints():
-            problem.solve(pulp.HiGHS(msg=False, threads=1))
+            problem.solve(Solver())
             status = problem.solverModel.getModelStatus()
             if status == highspy.HighsModelStatus.kInfeasible:
                 return None

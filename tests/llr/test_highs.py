@@ -8,7 +8,6 @@ from random import Random
 from types import SimpleNamespace
 
 import highspy
-import pulp
 import pytest
 from flint import fmpq
 
@@ -303,13 +302,13 @@ def test_equations_are_scaled_by_powers_of_two(left, right, scaled, scaled_right
     "status", [highspy.HighsModelStatus.kTimeLimit, highspy.HighsModelStatus.kUnknown]
 )
 def test_a_solver_that_gives_up_is_an_error(monkeypatch, status):
-    class GivesUp(pulp.HiGHS):
+    class GivesUp(highs.Solver):
         def actualSolve(self, lp):  # noqa: N802
             super().actualSolve(lp)
             lp.solverModel = SimpleNamespace(getModelStatus=lambda: status)
             return lp.status
 
-    monkeypatch.setattr(highs.pulp, "HiGHS", GivesUp)
+    monkeypatch.setattr(highs, "Solver", GivesUp)
     with pytest.raises(LlrError, match=f"^HiGHS ended a chain program with status {status.name}$"):
         HighsChainProgram(needed_table(1.5)).solution((0, 1))
 
@@ -318,7 +317,7 @@ def test_a_solver_that_gives_up_is_an_error(monkeypatch, status):
 def test_a_point_that_does_not_satisfy_the_program_is_an_error(monkeypatch, point):
     """The only equation wants the coefficient 3/2: a point may be off downwards or upwards."""
 
-    class Wrong(pulp.HiGHS):
+    class Wrong(highs.Solver):
         def actualSolve(self, lp):  # noqa: N802
             status = super().actualSolve(lp)
             for v in lp.variables():
@@ -330,6 +329,6 @@ def test_a_point_that_does_not_satisfy_the_program_is_an_error(monkeypatch, poin
 
     table = make_table(2, 3, {1: [()], 2: [(0,)]}, {s: one_token(2) for s in (1, 2, 3)}, entry)
     assert HighsChainProgram(table).solution((0, 1)).coefficients[1] == pytest.approx((1.5,))
-    monkeypatch.setattr(highs.pulp, "HiGHS", Wrong)
+    monkeypatch.setattr(highs, "Solver", Wrong)
     with pytest.raises(LlrError, match=r"^HiGHS returned a point .* its chain program$"):
         HighsChainProgram(table).solution((0, 1))
