@@ -38,6 +38,7 @@ class Solver(pulp.HiGHS):  # type: ignore[misc]
     """PuLP's HiGHS on one thread, without a word on any stream."""
 
     def createAndConfigureSolver(self, problem: pulp.LpProblem) -> None:  # noqa: N802
+        """Give a problem its solver."""
         problem.solverModel = _Silent()
         problem.solverModel.setOptionValue("output_flag", False)
         problem.solverModel.setOptionValue("threads", 1)
