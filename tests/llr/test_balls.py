@@ -480,6 +480,7 @@ def check_outward(found, digits):
 def test_decimals_are_rounded_outwards_by_hand():
     third = Enclosure(Fraction(1, 3), Fraction(2, 3))
     assert third.as_strings(3) == ("0.333", "0.667")
+    assert third.as_decimals() == ("0.333333333333", "0.666666666667")
     assert Enclosure(Fraction(-2, 3), Fraction(-1, 3)).as_strings(3) == ("-0.667", "-0.333")
     assert Enclosure(Fraction(0), Fraction(1, 8)).as_strings(2) == ("0", "0.13")
     assert Enclosure(Fraction(0), Fraction(1, 2)).as_strings() == ("0", "0.5")
