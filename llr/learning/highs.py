@@ -27,7 +27,7 @@ SATISFIED = 1e-6
 
 
 class _Silent(highspy.Highs):  # type: ignore[misc]
-    """HiGHS without its banner, which may come before any option can be set."""
+    """HiGHS without a word; its banner may come before any option can be set from outside."""
 
     def enableCallbacks(self) -> None:  # noqa: N802
         self.setOptionValue("output_flag", False)
@@ -35,12 +35,11 @@ class _Silent(highspy.Highs):  # type: ignore[misc]
 
 
 class Solver(pulp.HiGHS):  # type: ignore[misc]
-    """PuLP's HiGHS on one thread, without a word on any stream."""
+    """PuLP's HiGHS on one thread, silent."""
 
     def createAndConfigureSolver(self, problem: pulp.LpProblem) -> None:  # noqa: N802
         """Give a problem its solver."""
         problem.solverModel = _Silent()
-        problem.solverModel.setOptionValue("output_flag", False)
         problem.solverModel.setOptionValue("threads", 1)
 
 

@@ -259,6 +259,28 @@ def test_a_relaxed_program_shares_the_error_between_contradictions(wanted, found
     assert solution.coefficients[1] == pytest.approx((found,))
 
 
+def contradictory(size, short, long):
+    """Return a table that wants c = short of one equation, size c = long of another."""
+
+    def entry(h, f):
+        row = {1: 1.0, 2: short, 3: long} if h == () else {1: 1.0, 2: size}
+        return row[len(f)] * (1 - 2 * f[-1])
+
+    futures = {1: one_token(2), 2: [*one_token(2), (0, 0)], 3: one_token(2)}
+    return make_table(2, 3, {1: [()], 2: [(0,)]}, futures, entry)
+
+
+def test_a_relaxed_program_shares_the_error_as_the_rows_are():
+    """|c| = |4 c - 4| where c is 4/5; of scaled equations it would be 1/2."""
+    solution = HighsChainProgram(contradictory(4.0, 0.0, 4.0), relaxed=True).solution((0, 1))
+    assert solution.coefficients[1] == pytest.approx((0.8,))
+
+
+def test_small_rows_contradict_one_another_as_large_ones_do():
+    assert HighsChainProgram(contradictory(1e-8, 0.5, 0.5e-8)).solution((0, 1)) is not None
+    assert HighsChainProgram(contradictory(1e-8, 0.5, 1.5e-8)).solution((0, 1)) is None
+
+
 def test_parity_in_float64():
     model = noisy_parity(4, "1011", "1/10")
     exact_table, table = full_tables(model)
@@ -293,6 +315,15 @@ def test_equations_are_scaled_by_powers_of_two(left, right, scaled, scaled_right
     assert [a for a, _ in found] == scaled
     assert found_right == scaled_right
     assert all(name == f"v{left.index(a0)}" for (a, name), a0 in zip(found, left, strict=False))
+
+
+def test_the_solver_is_silent_and_has_one_thread(capfd):
+    problem = SimpleNamespace()
+    highs.Solver().createAndConfigureSolver(problem)
+    options = ("output_flag", "threads")
+    assert [problem.solverModel.getOptionValue(name)[1] for name in options] == [False, 1]
+    problem.solverModel.run()
+    assert capfd.readouterr() == ("", "")
 
 
 # -- a solver that does not do its work -----------------------------------------------------------
