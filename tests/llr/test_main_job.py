@@ -40,6 +40,7 @@ def test_exact_oracle_gives_distance_exactly_zero(name):
     assert ended == sum(result.witnesses)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["copy:n=10", "spike:T=20"])
 def test_long_targets_are_accepted_and_their_distance_is_explained(name):
     target = llr.target(name)

@@ -280,6 +280,7 @@ ALSO = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", list(DEFECTS))
 def test_each_defect_fails_its_check_on_a_small_target(name):
     learner, wanted, (k, horizon) = DEFECTS[name]

@@ -122,6 +122,7 @@ CORNERS = {
 DRAWN = [(corner, claim) for corner, (_, claims) in CORNERS.items() for claim in claims]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("corner", "claim"), DRAWN, ids=[f"{a}, {b}" for a, b in DRAWN])
 def test_claims_draw_the_corners(corner, claim):
     condition, _ = CORNERS[corner]

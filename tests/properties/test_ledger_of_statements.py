@@ -250,6 +250,7 @@ def used(claim: Claim, examples: int = 4) -> set[str]:
     return seen
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("identifier", list(CLAIMS))
 def test_a_claim_cites_the_statements_that_it_evaluates(identifier):
     claim = CLAIMS[identifier]

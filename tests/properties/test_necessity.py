@@ -216,6 +216,7 @@ def test_the_registry_is_about_claims_that_there_are():
     assert expected == NOT_NEEDED
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("place", range(len(NECESSITIES)))
 def test_every_verdict_is_the_expected_one(place):
     verdict = drop(NECESSITIES[place])

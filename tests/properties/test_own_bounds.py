@@ -211,6 +211,7 @@ def one_more(alphabet_size, cut_ranks):
     return 1 + queries.counting_limit(alphabet_size, cut_ranks)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("identifier", "larger"),
     [

@@ -235,6 +235,7 @@ def test_a_test_for_fixed_n_keeps_its_level_if_looked_at_once():
 # -- power --------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda c: c.identifier)
 def test_the_detectable_rate_is_the_least_that_is_rejected_with_the_stated_probability(claim):
     for effort in (0.4, 1.0):

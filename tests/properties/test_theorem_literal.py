@@ -58,6 +58,7 @@ def test_there_are_at_least_sixty_targets():
     assert len(FITTING) >= 60
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("tolerant", [False, True], ids=["plain", "tolerant"])
 @pytest.mark.parametrize("name", FITTING)
 def test_the_promise_is_kept(name, tolerant):
