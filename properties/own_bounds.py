@@ -57,8 +57,8 @@ class BoundVerdict:
         counterexample: the smallest refuting instance found, or None.
         refutation: both sides there, or None.
         answers: what the user's function was asked for there and what it returned, as text.
-        asked: for each of its arguments the values that it had in the claim's search, as text.
-        claims: the claims that were searched.
+        asked: of each claim searched, for each argument of the user's function the values that it
+            had in that search, as text.
         tried: instances measured, over these claims.
         seconds: time taken.
         in_time: False if the time was over before the search was.
@@ -73,8 +73,7 @@ class BoundVerdict:
     counterexample: Any
     refutation: Measurement | None
     answers: tuple[str, ...]
-    asked: tuple[str, ...]
-    claims: tuple[str, ...]
+    asked: Mapping[str, tuple[str, ...]]
     tried: int
     seconds: float
     in_time: bool
@@ -103,9 +102,9 @@ class BoundVerdict:
                 f"  at              {shown(self.worst_instance)}",
             ]
         if self.refutation is None:
-            lines.append("  your function   " + "; ".join(self.asked))
-            if len(self.claims) > 1:
-                lines.append("  claims          " + ", ".join(self.claims))
+            for claim, values in self.asked.items():
+                where = f"in {claim}: " if len(self.asked) > 1 else ""
+                lines.append(f"  your function   {where}{'; '.join(values)}")
         over = "" if self.in_time else ", all the time there was"
         lines.append(f"  tried           {self.tried:,} instances in {self.seconds:.1f} s{over}")
         return "\n".join(lines)
@@ -335,8 +334,10 @@ def _verdict(
         counterexample=found.counterexample,
         refutation=found.refutation,
         answers=answers,
-        asked=tuple(f"{name} = {values}" for name, values in telling.values.items()),
-        claims=tuple(one.claim.identifier for one in against),
+        asked={
+            one.claim.identifier: tuple(f"{n} = {values}" for n, values in one.values.items())
+            for one in against
+        },
         tried=sum(one.found.tried for one in against),
         seconds=seconds,
         in_time=found.refuted or all(one.in_time for one in against),

@@ -510,7 +510,7 @@ CLAIMS = (
         words_drawn,
         (Twin("one cut fewer", lambda s: words_drawn(s, -1)),),
         statements=("lemma-5.10",),
-        examples=20,
+        examples=60,
     ),
     Claim(
         "counting-limit",

@@ -108,15 +108,21 @@ def test_a_right_bound_has_no_answers_to_show():
 def test_the_arguments_asked_are_shown_where_nothing_is_refuted(monkeypatch):
     monkeypatch.setattr(module, "ROUNDS", 1)
     found = check_bound("lemma-5.3", softmax.softmax_tanh)
-    assert found.asked == (
-        "gap = 0 to 24",
-        "unit = LogitUnit(base=2), LogitUnit(base=3/2), LogitUnit(base=None)",
-    )
-    assert "  your function   " + "; ".join(found.asked) in str(found).splitlines()
-    assert "  claims" not in str(found)
-    found = check_bound("cauchy-ranks", queries.cauchy_ranks)
-    assert found.claims == ("cauchy-logit-rank", "cauchy-probability-rank")
-    assert "  claims          cauchy-logit-rank, cauchy-probability-rank" in str(found)
+    values = "gap = 0 to 24", "unit = LogitUnit(base=2), LogitUnit(base=3/2), LogitUnit(base=None)"
+    assert found.asked == {"lemma-5.3": values}
+    assert "  your function   " + "; ".join(values) in str(found).splitlines()
+
+
+def test_the_arguments_asked_are_shown_claim_by_claim(monkeypatch):
+    """Entries are counted epoch by epoch, words over whole runs."""
+    monkeypatch.setattr(module, "ROUNDS", 1)
+    found = check_bound("lemma-5.10", queries.query_count)
+    assert list(found.asked) == ["lemma-5.10", "lemma-5.10-spanners", "lemma-5.10-draws"]
+    assert "epochs = 1" in found.asked["lemma-5.10"]
+    (epochs,) = (values for values in found.asked["lemma-5.10-draws"] if "epochs" in values)
+    assert epochs.startswith("epochs = 1 to ")
+    for claim, values in found.asked.items():
+        assert f"  your function   in {claim}: {'; '.join(values)}" in str(found).splitlines()
 
 
 def test_many_values_of_an_argument_are_cut():
