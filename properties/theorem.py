@@ -204,7 +204,7 @@ def run_theorem(
     for epoch in learner.epochs():
         epochs.append(epoch)
         on_epoch(epoch)
-    accepted = epochs[-1].outcome == "accepted"
+    accepted = bool(epochs) and epochs[-1].outcome == "accepted"
     trivial = UniformModel(target.alphabet_size, target.horizon, target.unit)
     learned = LearnedModel(epochs[-1].table, target.unit) if accepted else trivial
     distance = total_variation(target, learned, tell=tell)

@@ -467,12 +467,15 @@ class Demanded:
         self.parameters = p = adjust(found)
         assert p.g is not None
         assert p.eta is not None
+        assert p.delta_s is not None
+        self.risk = p.delta_s
         self.g, self.eta, self.inner = p.g, p.eta, w.horizon - 2
         self.witnesses = _allowed_witnesses(w, p.g)
         self.width = (w.alphabet_size + 1) * (w.alphabet_size + self.witnesses + 1)
         self.rank = min(self.width, w.rank) if w.xi == 0 else self.width
-        self.risk_of_words = w.delta / 2 / p.epochs
-        self.risk_of_spanner = w.delta / 4 / (p.epochs * self.inner)
+        epochs = max(1, p.epochs)
+        self.risk_of_words = w.delta / 2 / epochs
+        self.risk_of_spanner = w.delta / 4 / (epochs * self.inner)
 
     def missed_words(self, words: int) -> Real:
         """Return the probability that so many fresh words all miss a mass of p."""
@@ -499,7 +502,8 @@ def shares_of_risk(
         Measurement.of(2 * p.p + w.horizon * w.xi / 2, w.epsilon),
         Measurement.of((w.horizon - 1) * d.inner * d.g / 4, p.p),
         Measurement.of(d.missed_words(p.words), d.risk_of_words),
-        Measurement.of(d.missed_spanner(p.draws), d.risk_of_spanner),
+        Measurement.of(d.missed_spanner(p.draws), d.risk),
+        Measurement.of(d.risk, d.risk_of_spanner),
     ]
     if w.tolerant:
         measured += [
@@ -533,6 +537,12 @@ def _with(**more: int) -> Callable[[Parameters], Parameters]:
         return replace(p, **{name: getattr(p, name) + x for name, x in more.items()})
 
     return adjusted
+
+
+def _riskier(p: Parameters) -> Parameters:
+    """Double the risk of a spanner, in name only."""
+    assert p.delta_s is not None
+    return replace(p, delta_s=2 * p.delta_s)
 
 
 CLAIMS = (
@@ -614,6 +624,7 @@ CLAIMS = (
         (
             Twin("one spanner word fewer", lambda w: shares_of_risk(w, _with(draws=-1))),
             Twin("one fresh word fewer", lambda w: shares_of_risk(w, _with(words=-1))),
+            Twin("twice the risk of a spanner", lambda w: shares_of_risk(w, _riskier)),
             Twin("one witness fewer", lambda w: shares_of_risk(w, _with(witnesses=-1, width=-3))),
         ),
         statements=("parameters",),

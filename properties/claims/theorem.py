@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations, combinations_with_replacement
 
@@ -161,12 +161,14 @@ def promise(
     assert found.distance.value is not None
     measured = found.distance.value if found.accepted else Real.of(1)
     result = Measurement(measured, Real(p.epsilon))
-    if result.holds() or not unlucky(found, asked[0], epochs[-1], truth):
+    if result.holds() or not unlucky(found, asked[0], epochs, truth):
         return result
     return Measurement.of(0, p.epsilon)
 
 
-def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: LanguageModel) -> bool:
+def unlucky(
+    run: TheoremRun, oracle: LogitOracle, epochs: Sequence[Epoch], target: LanguageModel
+) -> bool:
     """True if fresh words missed a bad mass above p, or too many epochs were infeasible.
 
     That is, more than leave, of the K, one for each witness and one to accept.
@@ -174,7 +176,7 @@ def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: LanguageM
     Args:
         run: a literal run.
         oracle: the one that it asked.
-        last: its last epoch.
+        epochs: its epochs.
         target: the true model.
     """
     parameters = run.parameters
@@ -184,7 +186,7 @@ def unlucky(run: TheoremRun, oracle: LogitOracle, last: Epoch, target: LanguageM
     if parameters.g is None:
         return False
     ledger = Ledger(oracle, target.alphabet_size, target.horizon, EXACT)
-    return bad_mass(target, ledger, last, parameters.g) > parameters.p
+    return bad_mass(target, ledger, epochs[-1], parameters.g) > parameters.p
 
 
 def lax(parameters: Parameters) -> Parameters:
