@@ -122,7 +122,6 @@ NOT_EVALUATED = {
     "lemma-5.7-drawn": "p; the statement's number of words is the library's own",
     "lean-drawn": "p; the statement's number of words is the library's own",
     "attempts-drawn": "p; the statement's numbers of words are the library's own",
-    "lemma-5.10-prefixes": "prefixes per word, of which the statement's function counts a total",
     "needle-rank": "the rank 1 of the statement, which its function does not return",
 }
 """Claims that cite a statement without evaluating its right-hand side."""
