@@ -117,7 +117,8 @@ def test_the_arguments_asked_are_shown_claim_by_claim(monkeypatch):
     """Entries are counted epoch by epoch, words over whole runs."""
     monkeypatch.setattr(module, "ROUNDS", 1)
     found = check_bound("lemma-5.10", queries.query_count)
-    assert list(found.asked) == ["lemma-5.10", "lemma-5.10-spanners", "lemma-5.10-draws"]
+    parts = "", "-prefixes", "-spanners", "-draws"
+    assert list(found.asked) == [f"lemma-5.10{part}" for part in parts]
     assert "epochs = 1" in found.asked["lemma-5.10"]
     (epochs,) = (values for values in found.asked["lemma-5.10-draws"] if "epochs" in values)
     assert epochs.startswith("epochs = 1 to ")
