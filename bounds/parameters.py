@@ -64,6 +64,10 @@ class Parameters:
         eta, delta_s: quality and risk of each spanner; None for T <= 2.
         draws: N, words per spanner.
         width: w >= |Ft_s|.
+
+    Raises:
+        HypothesisError: a count is negative, eta is outside (0, 1), or g, eta or delta_s is None
+            though T > 2.
     """
 
     variant: str
@@ -84,6 +88,16 @@ class Parameters:
     delta_s: fmpq | None
     draws: int
     width: int
+
+    def __post_init__(self) -> None:
+        for name in ("witnesses", "epochs", "words", "draws", "width"):
+            count = getattr(self, name)
+            require(count >= 0, IDENTIFIER, f"{name} >= 0", count)
+        if self.horizon > 2:
+            for name in ("g", "eta", "delta_s"):
+                require(getattr(self, name) is not None, IDENTIFIER, f"{name} for T > 2", None)
+        if self.eta is not None:
+            require(0 < self.eta < 1, IDENTIFIER, "0 < eta < 1", self.eta)
 
     @property
     def total_words(self) -> int:

@@ -6,10 +6,11 @@ import inspect
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 from math import isfinite
+from types import NoneType
 from typing import Any, TypeAlias, get_args, get_origin, get_type_hints
 
 import numpy as np
@@ -131,7 +132,8 @@ def check_bound(
             and all of them; rationals are ``flint.fmpq``.  Returns a number (int, Fraction, fmpq,
             Decimal, ``Real``, ``Enclosure``, arb, or a float of Python, numpy or mpmath, which is
             taken as the dyadic rational that it is); an integer where the statement is a number of
-            things; a pair where the statement returns a pair; else an object of the same class.
+            things; a pair where the statement returns a pair; else an object of the same class, whose
+            parts may be numbers of any kind too.
             It may call the registered functions.
         seconds: at most about this long; one instance is never cut short.
         start: seed of the search.
@@ -376,33 +378,50 @@ def _adapted(
             error.add_note(f"{YOURS} {statement.identifier} had {', '.join(kinds)}")
             raise
         asked.add(found, given)
-        return _converted(found, result, statement.identifier)
+        return _converted(found, result, f"the result for {statement.identifier}")
 
     return adapted
 
 
-def _converted(value: Any, kind: Any, identifier: str) -> Any:
+def _converted(value: Any, kind: Any, name: str) -> Any:
     """Return what a user's function returned as what the registered function returns.
 
     Raises:
-        InputError: it is of another kind.
+        InputError: it is of another kind; says what ``name`` is.
     """
-    name = f"the result for {identifier}"
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         if not isinstance(value, tuple | list) or len(value) != len(kinds):
             raise InputError(name, value, f"{len(kinds)} numbers")
-        return tuple(_converted(v, k, identifier) for v, k in zip(value, kinds, strict=True))
+        return tuple(_converted(v, k, name) for v, k in zip(value, kinds, strict=True))
     if kind not in (int, fmpq, Real):
         if not isinstance(value, kind):
             raise InputError(name, value, f"a {kind.__name__}")
-        return value
+        return _with_parts(value, kind, name) if is_dataclass(value) else value
     number = _real(value, name)
     if kind is int:
         if number.exact is None or number.exact.q != 1:
             raise InputError(name, value, "an integer")
         return int(number.exact.p)
     return number.exact if kind is fmpq and number.exact is not None else number
+
+
+def _with_parts(value: Any, kind: type, name: str) -> Any:
+    """Return an object with each part converted.
+
+    Raises:
+        InputError: a part is of another kind.
+    """
+    parts = {}
+    for part, wanted in get_type_hints(kind).items():
+        found, called = getattr(value, part), f"{part} in {name}"
+        optional = NoneType in get_args(wanted)
+        if not (optional and found is None):
+            number = get_args(wanted)[0] if optional else wanted
+            parts[part] = _converted(found, number, called)
+            if number is fmpq and not isinstance(parts[part], fmpq):
+                raise InputError(called, found, "a rational")
+    return replace(value, **parts)
 
 
 def _real(value: Any, name: str) -> Real:

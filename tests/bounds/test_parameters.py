@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from fractions import Fraction
 from functools import cache
 
@@ -405,3 +406,22 @@ def test_bad_arguments(bad, message):
 
 def test_it_is_a_statement():
     assert bounds.STATEMENTS["parameters"].function is explicit_parameters
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"words": -1}, "words >= 0, not -1"),
+        ({"epochs": -2}, "epochs >= 0, not -2"),
+        ({"eta": fmpq(0)}, "0 < eta < 1, not 0"),
+        ({"eta": fmpq(1)}, "0 < eta < 1, not 1"),
+        ({"g": None}, "g for T > 2, not None"),
+        ({"delta_s": None}, "delta_s for T > 2, not None"),
+    ],
+)
+def test_parameters_that_are_none_are_refused(changed, message):
+    p = explicit_parameters(
+        horizon=3, alphabet_size=2, rank=1, epsilon=fmpq(1, 2), delta=fmpq(1, 2)
+    )
+    with pytest.raises(HypothesisError, match=message):
+        replace(p, **changed)

@@ -14,10 +14,12 @@ import pytest
 from flint import arb, ctx, fmpq, fmpz
 
 from bounds import STATEMENTS, boolean, queries, softmax, spanner
+from bounds.parameters import explicit_parameters
 from bounds.potential import elliptic_potential
 from llr.errors import InputError
 from llr.numbers import balls
 from llr.numbers.balls import Enclosure, Real
+from llr.numbers.rational import fraction
 from properties import BoundVerdict, check_bound, records
 from properties import own_bounds as module
 from properties.claim import Measurement
@@ -404,18 +406,51 @@ def test_what_the_function_raises_passes_on():
 
 
 def test_what_comes_of_a_result_names_it(monkeypatch):
-    """The statement returns an object whose entries nobody has looked at."""
-    monkeypatch.setattr(module, "CLAIMS", {"lemma-5.10-draws": CLAIMS["lemma-5.10-draws"]})
+    """The claim trips over what the function returned."""
+    claim = CLAIMS["lemma-5.3"]
 
-    def of_strings(*args, **named):
-        return replace(queries.query_count(*args, **named), words="3")
+    def tripping(instance):
+        raise OverflowError(f"{claim.check(instance).bound} is too large")
 
-    with pytest.raises(Exception, match=r"'3'|str|rational") as caught:
-        check_bound("lemma-5.10", of_strings)
+    monkeypatch.setattr(module, "CLAIMS", {"lemma-5.3": replace(claim, check=tripping)})
+    with pytest.raises(OverflowError) as caught:
+        check_bound("lemma-5.3", lambda gap, unit: 10**400)
     notes = [note for note in caught.value.__notes__ if note.startswith("your function for")]
     assert len(notes) == 1
-    assert notes[0].startswith("your function for lemma-5.10 had returned QueryCount(")
-    assert " at horizon = " in notes[0]
+    assert notes[0].startswith("your function for lemma-5.3 had returned ")
+    assert " at gap = " in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("identifier", "original", "part", "value", "expected"),
+    [
+        ("lemma-5.10", queries.query_count, "words", "3", "a finite number: int, Fraction"),
+        ("lemma-5.10", queries.query_count, "words", fmpq(1, 2), "an integer"),
+        ("parameters", explicit_parameters, "words", None, "a finite number"),
+        ("parameters", explicit_parameters, "g", balls.log(2), "a rational"),
+        ("parameters", explicit_parameters, "variant", 7, "a str"),
+    ],
+)
+def test_parts_of_a_result_are_checked(identifier, original, part, value, expected):
+    def other(*args, **given):
+        found = original(*args, **given)
+        object.__setattr__(found, part, value)
+        return found
+
+    said = re.escape(f"{part} in the result for {identifier} must be {expected}")
+    with pytest.raises(InputError, match=said):
+        check_bound(identifier, other)
+
+
+def test_parts_of_a_result_may_be_numbers_of_any_kind(monkeypatch):
+    monkeypatch.setattr(module, "CLAIMS", {"parameters": CLAIMS["parameters"]})
+    monkeypatch.setattr(module, "ROUNDS", 1)
+
+    def others(**given):
+        found = explicit_parameters(**given)
+        return replace(found, p=fraction(found.p), words=fmpq(found.words))
+
+    assert check_bound("parameters", others).verdict == "not refuted"
 
 
 def test_nothing_is_left_behind():
