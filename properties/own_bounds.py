@@ -132,9 +132,8 @@ def check_bound(
             and all of them; rationals are ``flint.fmpq``.  Returns a number (int, Fraction, fmpq,
             Decimal, ``Real``, ``Enclosure``, arb, or a float of Python, numpy or mpmath, which is
             taken as the dyadic rational that it is); an integer where the statement is a number of
-            things; a pair where the statement returns a pair; else an object of the same class, whose
-            parts may be numbers of any kind too.
-            It may call the registered functions.
+            things; a pair where the statement returns a pair; else an object of the same class,
+            with parts of any of these kinds.  It may call the registered functions.
         seconds: at most about this long; one instance is never cut short.
         start: seed of the search.
 
